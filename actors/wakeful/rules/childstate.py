@@ -12,9 +12,9 @@ from wakeful.exits import ExitReason
 Status = Literal["starting", "running", "stopping", "backoff", "waiting", "review", "paused", "done", "failed"]
 """As `ps` shows it.
 
-waiting: for its turn, for the end of a RetryAfter, or (alert_first) for a person; backoff: to be restarted at `next_at`;
-review: parked, only a person resumes it; paused: would be started if it weren't paused; done: over, as wished or as
-ordered; failed: over, not to be restarted (a temporary child).
+waiting: for its turn, for the end of a RetryAfter, or (alert_first) for a person; backoff: to be restarted at
+`next_at`; review: parked, only a person resumes it; paused: would be started if it weren't paused; done: over, as
+wished or as ordered; failed: over, not to be restarted (a temporary child).
 """
 
 

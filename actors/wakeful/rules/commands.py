@@ -38,7 +38,7 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class StopLife:
-    """Stop it in order; answered by `Ended`. After `deadline_s` (None: no end of patience) a `KillLife` follows by itself."""
+    """Stop it in order; answered by `Ended`. A `KillLife` follows by itself after `deadline_s` (None: never)."""
 
     child: str
     incarnation: int

@@ -84,7 +84,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Progressed:
-    """The life got past the checkpoint it resumed from: a checkpoint, a finished `once`; for an actor, a handled message.
+    """The life got past the checkpoint it resumed from: a checkpoint, a finished `once`, an actor's handled message.
 
     Attributes:
         seq: the checkpoint's number, if it was one.
