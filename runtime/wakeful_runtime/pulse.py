@@ -21,63 +21,45 @@ To the supervisor:
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
+from wakeful.errors import NodeError
 from wakeful.exits import ExitReason
 from wakeful_runtime.birth import Birth
-from wakeful_runtime.transport.control import ControlThreadSocket
-
-Body = dict[str, Any]
-Answerer = Callable[[Body], None]
+from wakeful_runtime.echo import LoopEcho
+from wakeful_runtime.orders import Body, Orders
 
 ORPHAN_TTL = 600.0
 """Seconds of own waking time without a supervisor after which a life stops in order (design.md §2)."""
 
-ECHO_WAIT = 0.005
-"""How long an answer waits for the main loop's echo, seconds."""
+BYE_WAIT = 0.1
+"""How long the last words may take to leave, seconds."""
 
-ECHOES_OUT = 16
-"""Echoes under way at most: a blocked loop isn't handed more."""
-
-_TICK = 10.0
+_TICK = 5.0
 
 
-def _nothing(*_: Any) -> None:
-    """The default of an order nobody carries out."""
+class Link(Protocol):
+    """The child's end of the control lane; only `wake` may be called from other threads."""
 
+    @property
+    def connected(self) -> bool: ...
 
-def _no_dump() -> tuple[list[str], list[str]]:
-    return [], []
+    def receive(self, timeout: float | None) -> list[tuple[str, Body]]:
+        """Block for messages, a `wake`, or a change of `connected`; seconds, None for ever."""
+        ...
 
-
-def _no_rows() -> list[Body]:
-    return []
-
-
-def _no_call(verb: str, args: Body, answer: Answerer) -> None:
-    answer({"ok": False, "error": "unknown", "why": f"nothing here answers {verb!r} ({len(args)} arguments)"})
-
-
-@dataclass(slots=True)
-class Orders:
-    """What the process does when told. `stop cancel call orphaned` run on the main loop, the rest in the control thread."""
-
-    stop: Callable[[ExitReason, float | None], None] = _nothing
-    cancel: Callable[[ExitReason | None], None] = _nothing
-    call: Callable[[str, Body, Answerer], None] = _no_call
-    orphaned: Callable[[], None] = _nothing
-    dump: Callable[[], tuple[list[str], list[str]]] = _no_dump
-    rows: Callable[[], list[Body]] = _no_rows
-    chaos: Callable[[str], None] = _nothing
+    def send(self, kind: str, body: Body) -> None: ...
+    def wake(self) -> None: ...
+    def move(self, endpoint: str) -> None: ...
+    def close(self, linger: float) -> None: ...
 
 
 class Pulse:
@@ -85,9 +67,10 @@ class Pulse:
 
     Args:
         birth: who this life is.
-        post: runs a call on the main loop, from any thread; its delay is the loop's age.
+        post: runs a call on the main loop, from any thread; how long it waits there is the loop's age.
         facts: the life's facts, asked in the control thread: must not block.
         orders: what to do when told; may be filled in later.
+        link: makes the control lane's end, in the control thread.
         orphan_ttl: seconds of own waking time without a supervisor before `orders.orphaned`.
     """
 
@@ -98,12 +81,203 @@ class Pulse:
         facts: Callable[[], Body],
         orders: Orders | None = None,
         *,
+        link: Callable[[Birth], Link] | None = None,
         orphan_ttl: float = ORPHAN_TTL,
     ) -> None:
         self.orders = orders or Orders()
-        self.going: Body | None = None
         self._birth = birth
         self._post = post
         self._facts = facts
+        self._make_link = link or _control_lane
+        self._link: Link | None = None
         self._orphan_ttl = orphan_ttl
+        self._echo = LoopEcho(post)
+        self._outbox: deque[tuple[str, Body, threading.Event | None]] = deque()
+        self._nonces = itertools.count(1)
+        self._asked: dict[int, Callable[[Body], None]] = {}
+        self._go: Body | None = None
+        self._decided = threading.Event()
+        self._stopped_early: ExitReason | None = None
+        self._closing = False
+        self._alone_for = 0.0
+        self._orphaned = False
         self._log = structlog.get_logger("wakeful.pulse")
+        self._takers: dict[str, Callable[[Body], None]] = {
+            "go": self._take_go,
+            "probe": self._take_probe,
+            "stop": self._take_stop,
+            "cancel": self._take_cancel,
+            "dump": self._take_dump,
+            "rows": self._take_rows,
+            "call": self._take_call,
+            "chaos": self._take_chaos,
+            "adopt": self._take_adopt,
+            "moved": self._take_moved,
+            "reply": self._take_reply,
+        }
+        self._thread = threading.Thread(target=self._run, name="wakeful-control", daemon=True)
+
+    def start(self) -> None:
+        """Before anything else of the process: it must answer while user code is still being imported."""
+        self._thread.start()
+
+    def wait_go(self, timeout: float) -> Body | None:
+        """The supervisor's GO; None when it doesn't come within `timeout` seconds, or a stop comes instead."""
+        self._decided.wait(timeout)
+        return self._go
+
+    @property
+    def stopped_early(self) -> ExitReason | None:
+        """The stop that came before GO."""
+        return self._stopped_early
+
+    def push(self, kind: str, body: Body, *, flush: float = 0.0) -> None:
+        """Send from any thread; with `flush`, wait up to so many seconds until the control lane has it."""
+        sent = threading.Event() if flush and threading.current_thread() is not self._thread else None
+        self._outbox.append((kind, body, sent))
+        if self._link is not None:
+            self._link.wake()
+        if sent is not None:
+            sent.wait(flush)
+
+    def ready(self, took: float) -> None:
+        """`on_start` returned, `took` seconds after GO."""
+        self.push("ready", {"took": took})
+
+    async def request(self, verb: str, args: Body, timeout: float | None) -> Any:
+        """Ask the supervisor something, from the main loop.
+
+        Raises:
+            NodeError: it refused (`error: why`), or gave no reply within `timeout` seconds.
+        """
+        loop = asyncio.get_running_loop()
+        reply: asyncio.Future[Body] = loop.create_future()
+        nonce = next(self._nonces)
+        self._asked[nonce] = lambda body: None if reply.done() else reply.set_result(body)
+        try:
+            self.push("request", {"nonce": nonce, "verb": verb, "args": args})
+            async with asyncio.timeout(timeout):
+                body = await reply
+        except TimeoutError:
+            raise NodeError(f"{verb}: no reply from {self._birth.owner} within {timeout:g} s") from None
+        finally:
+            self._asked.pop(nonce, None)
+        if not body.get("ok"):
+            raise NodeError(f"{verb}: {body.get('why') or body.get('error')}")
+        return body.get("value")
+
+    def bye(self, reason: ExitReason) -> None:
+        """The last words: sent, flushed for 100 ms at most, and the control lane closed."""
+        self._outbox.append(("bye", {"reason": reason.model_dump(mode="json")}, None))
+        self._closing = True
+        if self._link is not None:
+            self._link.wake()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(2 * BYE_WAIT)
+
+    def _run(self) -> None:
+        link = self._link = self._make_link(self._birth)
+        connected = True
+        self._hello()
+        while True:
+            self._flush(link)
+            if self._closing:
+                break
+            before = time.monotonic()
+            for kind, body in link.receive(None if link.connected else _TICK):
+                self._take(kind, body)
+            self._notice(link, connected, time.monotonic() - before)
+            connected = link.connected
+        link.close(BYE_WAIT)
+
+    def _flush(self, link: Link) -> None:
+        while self._outbox:
+            kind, body, sent = self._outbox.popleft()
+            link.send(kind, body)
+            if sent is not None:
+                sent.set()
+
+    def _notice(self, link: Link, was: bool, slept: float) -> None:
+        """A new connection gets a hello; time alone counts only as far as this process was awake."""
+        if link.connected:
+            self._alone_for, self._orphaned = 0.0, False
+            if not was:
+                self._hello()
+            return
+        self._alone_for += min(slept, 2 * _TICK)
+        if self._alone_for >= self._orphan_ttl and not self._orphaned:
+            self._orphaned = True
+            self._post(self.orders.orphaned)
+
+    def _take(self, kind: str, body: Body) -> None:
+        taker = self._takers.get(kind)
+        if taker is None:
+            self._log.warning("control message of an unknown kind", kind=kind)
+            return
+        try:
+            taker(body)
+        except Exception:  # an order that fails must not silence the thread that answers for this process
+            self._log.exception("order failed", kind=kind)
+
+    def _say(self, kind: str, body: Body) -> None:
+        self._outbox.append((kind, body, None))
+
+    def _hello(self) -> None:
+        facts = self._facts()
+        birth = self._birth
+        body = {"token": birth.token, "pid": birth.pid, "kind": birth.kind, "incarnation": birth.incarnation}
+        self._say("hello", body | {"ready": facts.get("ready", False), "facts": facts})
+
+    def _take_go(self, body: Body) -> None:
+        if not self._decided.is_set():
+            self._go = body
+            self._decided.set()
+
+    def _take_probe(self, body: Body) -> None:
+        self._say("answer", {"nonce": body.get("nonce"), "loop_age": self._echo.age(), "facts": self._facts()})
+
+    def _take_stop(self, body: Body) -> None:
+        reason = ExitReason.model_validate(body.get("reason") or {"kind": "stop"})
+        if not self._decided.is_set():
+            self._stopped_early = reason
+            self._decided.set()
+        deadline = body.get("deadline_s")
+        self._post(lambda: self.orders.stop(reason, deadline))
+
+    def _take_cancel(self, body: Body) -> None:
+        given = body.get("reason")
+        reason = ExitReason.model_validate(given) if given else None
+        self._post(lambda: self.orders.cancel(reason))
+
+    def _take_dump(self, body: Body) -> None:
+        tasks, threads = self.orders.dump()
+        self._say("dumped", {"nonce": body.get("nonce"), "tasks": tasks, "threads": threads})
+
+    def _take_rows(self, body: Body) -> None:
+        self._say("rows", {"nonce": body.get("nonce"), "rows": self.orders.rows()})
+
+    def _take_call(self, body: Body) -> None:
+        nonce, verb, args = body.get("nonce"), str(body.get("verb")), body.get("args") or {}
+        self._post(lambda: self.orders.call(verb, args, lambda told: self.push("called", {"nonce": nonce} | told)))
+
+    def _take_chaos(self, body: Body) -> None:
+        self.orders.chaos(str(body.get("mode")))
+
+    def _take_adopt(self, body: Body) -> None:
+        self._hello()
+
+    def _take_moved(self, body: Body) -> None:
+        if self._link is not None:
+            self._link.move(str(body["endpoint"]))
+            self._hello()
+
+    def _take_reply(self, body: Body) -> None:
+        answer = self._asked.get(int(body.get("nonce") or 0))
+        if answer is not None:
+            self._post(lambda: answer(body))
+
+
+def _control_lane(birth: Birth) -> Link:
+    from wakeful_runtime.transport.control import ControlThreadSocket  # after the fork only: it makes a context
+
+    return ControlThreadSocket(birth)
