@@ -1,0 +1,294 @@
+"""What is known of one child at one moment: the input of every verdict.
+
+All times are CLOCK_MONOTONIC seconds, which all processes of a machine share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from wakeful.errors import CodecError
+from wakeful.rules.doubt import Doubt
+from wakeful.rules.pace import Pace
+
+WatchedKind = Literal["session", "blocking", "actor", "command", "node"]
+"""`blocking` is a BlockingSession; `node` one of the node's own processes; `command` a program without a pulse."""
+
+_KEPT_LOOKS = 32
+_TRUSTED = Doubt()
+_UNKNOWN_PACE = Pace()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A probe that was sent."""
+
+    nonce: int
+    sent_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The lease that counts, also after its end as long as it stays open."""
+
+    id: int
+    what: str
+    since: float
+    until: float
+    blocking: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointFacts:
+    """The run's last checkpoint; `at` as the host gave it."""
+
+    name: str
+    seq: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """What the child's control thread says of it.
+
+    Attributes:
+        ready: `on_start` has returned.
+        state: starting, running, waiting or stopping.
+        waiting_for: inbox, child, resource or store while `progress_stands`.
+        progress_at: the run's last own act; the host moves it on by the time the clock stood still.
+        progress_stands: the clock stands still now.
+        progress_reported: this run has called `progress` or made a checkpoint in this life.
+        done, total, note: its latest own report.
+        lease: the lease that counts, or None.
+        in_hand_since: since when a message is being handled, or None.
+        handled: messages handled in this life.
+        depth: messages waiting in the mailbox.
+        checkpoint: the last one, or None.
+    """
+
+    ready: bool = True
+    state: str = "running"
+    waiting_for: str | None = None
+    progress_at: float = 0.0
+    progress_stands: bool = False
+    progress_reported: bool = False
+    done: float | None = None
+    total: float | None = None
+    note: str | None = None
+    lease: Lease | None = None
+    in_hand_since: float | None = None
+    handled: int = 0
+    depth: int = 0
+    checkpoint: CheckpointFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to a probe; a hello or a pushed event counts as one with `sent_at == at`.
+
+    Attributes:
+        nonce: the probe's.
+        sent_at: when the monitor sent the probe.
+        at: when the monitor read the answer.
+        loop_age: the age of the oldest no-op the main loop has not run, in seconds; 0 if it ran all.
+        pulse: the facts it carried.
+    """
+
+    nonce: int
+    sent_at: float
+    at: float
+    loop_age: float
+    pulse: Pulse
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadLook:
+    """One thread as the operating system shows it; None or "" where it doesn't say.
+
+    Attributes:
+        state: one letter of /proc: R S D T t Z X I.
+        cpu: CPU seconds used in all.
+        run_delay: seconds it has waited for a CPU in all. Grows only when it gets to run.
+        slices: how often it got a CPU in all.
+        wchan: the kernel function it sleeps in.
+        syscall: the name of the system call it is in.
+    """
+
+    state: str
+    cpu: float | None = None
+    run_delay: float | None = None
+    slices: int | None = None
+    wchan: str = ""
+    syscall: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a process from outside.
+
+    Attributes:
+        at: when.
+        main: its main thread.
+        control: its control thread; None: not there, or `threads_known` is false.
+        threads_known: the machine shows single threads, so that a missing control thread means something.
+        throttled: seconds its cgroup has been throttled in all, None if unknown.
+    """
+
+    at: float
+    main: ThreadLook
+    control: ThreadLook | None = None
+    threads_known: bool = True
+    throttled: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExitReport:
+    """What init reported of the end.
+
+    Attributes:
+        at: when.
+        code: exit status, if it left by itself.
+        signal: the signal that ended it.
+        unknown: nobody could read the status.
+        oom: the kernel's OOM killer did it.
+        core: it dumped core.
+    """
+
+    at: float
+    code: int | None = None
+    signal: int | None = None
+    unknown: bool = False
+    oom: bool = False
+    core: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One child, now.
+
+    Attributes:
+        kind: what it is.
+        launched_at: when its process was forked.
+        watched_at: when this monitor began to watch it; later than `launched_at` for an adopted one.
+        ready_at: when it became ready, None before.
+        probe: the oldest probe without an answer.
+        confirming: the latest probe without an answer, if it is another one.
+        probed_at: when the latest probe was sent, answered or not.
+        answer: the latest answer.
+        looks: looks of the present suspicion, oldest first.
+        exit: the exit report, or None.
+        gone: the pidfd is readable: the process has ended, whether or not its exit report is here.
+        stopped_at: when init said that a signal stopped it; None once it continued.
+        stopping: an ordered stop is under way: its own deadline judges it.
+        store_away: the store does not answer now.
+        doubt: what the monitor thinks of itself.
+        pace: how fast it got on until now.
+    """
+
+    kind: WatchedKind
+    launched_at: float
+    watched_at: float
+    ready_at: float | None = None
+    probe: Probe | None = None
+    confirming: Probe | None = None
+    probed_at: float | None = None
+    answer: Answer | None = None
+    looks: tuple[Look, ...] = ()
+    exit: ExitReport | None = None
+    gone: bool = False
+    stopped_at: float | None = None
+    stopping: bool = False
+    store_away: bool = False
+    doubt: Doubt = _TRUSTED
+    pace: Pace = _UNKNOWN_PACE
+
+    def sent(self, probe: Probe) -> Facts:
+        """A probe left."""
+        if self.probe is None:
+            return replace(self, probe=probe, probed_at=probe.sent_at)
+        return replace(self, confirming=probe, probed_at=probe.sent_at)
+
+    def answered(self, answer: Answer) -> Facts:
+        """An answer came. It stands for all earlier probes too: the control thread answers in order."""
+        pending = [each for each in (self.probe, self.confirming) if each and each.sent_at > answer.sent_at]
+        ready_at = self.ready_at
+        if ready_at is None and answer.pulse.ready:
+            ready_at = answer.at
+        return replace(
+            self,
+            answer=answer,
+            probe=pending[0] if pending else None,
+            confirming=pending[1] if len(pending) > 1 else None,
+            ready_at=ready_at,
+            looks=self.looks if answer.loop_age > 0 or self.looks == () else self.looks[-1:],
+            pace=self.pace.moved(answer.pulse.done, answer.pulse.progress_at),
+        )
+
+    def looked(self, look: Look) -> Facts:
+        """A look at /proc. The first one of a suspicion is kept: it is what later ones are compared with."""
+        if len(self.looks) < _KEPT_LOOKS:
+            return replace(self, looks=(*self.looks, look))
+        return replace(self, looks=(self.looks[0], *self.looks[2:], look))
+
+
+def read_pulse(body: Mapping[str, Any]) -> Pulse:
+    """The facts of a hello or an answer as they came over the control lane.
+
+    Raises:
+        CodecError: a field has the wrong type; nothing of it is believed.
+    """
+    try:
+        done, total, note = _report(body.get("progress"))
+        return Pulse(
+            ready=bool(body.get("ready", False)),
+            state=_text(body.get("state")) or "running",
+            waiting_for=_text(body.get("waiting_for")),
+            progress_at=float(body.get("progress_at") or 0.0),
+            progress_stands=bool(body.get("progress_stands", False)),
+            progress_reported=bool(body.get("progress_reported", False)),
+            done=done,
+            total=total,
+            note=note,
+            lease=_lease(body.get("lease")),
+            in_hand_since=_number(body.get("in_hand_since")),
+            handled=int(body.get("handled") or 0),
+            depth=int(body.get("depth") or 0),
+            checkpoint=_checkpoint(body.get("checkpoint")),
+        )
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
+        raise CodecError(f"facts of a child that aren't what they should be: {error}") from None
+
+
+def _report(value: Any) -> tuple[float | None, float | None, str | None]:
+    if value is None:
+        return None, None, None
+    done, total, note = value
+    return _number(done), _number(total), _text(note)
+
+
+def _lease(value: Any) -> Lease | None:
+    if value is None:
+        return None
+    return Lease(
+        id=int(value["id"]),
+        what=str(value["what"])[:200],
+        since=float(value["since"]),
+        until=float(value["until"]),
+        blocking=bool(value["blocking"]),
+    )
+
+
+def _checkpoint(value: Any) -> CheckpointFacts | None:
+    if value is None:
+        return None
+    return CheckpointFacts(name=str(value["name"]), seq=int(value["seq"]), at=float(value["at"]))
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
