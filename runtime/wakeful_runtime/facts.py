@@ -1,4 +1,4 @@
-"""The record of one life's clocks: what the control thread tells the monitor without asking user code."""
+"""One life's three clocks: what the control thread tells the monitor without asking user code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MailboxFacts:
     depth: int = 0
 
 
-class LifeRecord:
+class LifeClocks:
     """Written by the actor's threads, read by the control thread; every method may be called from any of them.
 
     The progress clock stands still while the life waits or holds a valid lease: that time is never part of its age.

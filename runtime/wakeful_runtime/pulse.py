@@ -180,8 +180,9 @@ class Pulse:
         connected = True
         self._hello()
         while True:
+            closing = self._closing  # looked at first: what was said before it is still sent
             self._flush(link)
-            if self._closing:
+            if closing:
                 break
             before = time.monotonic()
             for kind, body in link.receive(None if link.connected else _TICK):
