@@ -1,0 +1,141 @@
+"""Incidents: what was found wrong, by which facts, what was done, and what came of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from wakeful_runtime.store.journal_rows import rfc3339
+from wakeful_runtime.store.kept import keep, unkeep
+from wakeful_runtime.store.sqlite import Database
+from wakeful_runtime.store.work import Answer, Count, Limit, Name, Refusal, Work
+
+BLOBS = ("thresholds", "facts", "evidence")
+
+
+def incident_open(
+    work: Work,
+    *,
+    id: Name,  # noqa: A002 - the contract's word
+    path: Name,
+    incarnation: Count | None = None,
+    verdict: Name,
+    severity: Name,
+    thresholds: Any = None,
+    facts: Any = None,
+    evidence: Any = None,
+    action: Name = "",
+    at: float | None = None,
+) -> Answer:
+    """Write down an incident, once by its id.
+
+    Args:
+        at: when it was found, seconds since the epoch; None: now.
+
+    Returns:
+        `{id, first}`.
+    """
+    wall = work.moment.wall if at is None else at
+    first = work.db.execute(
+        "INSERT OR IGNORE INTO incidents (id, path, incarnation, verdict, severity, opened_at, mono, boot_id,"
+        " thresholds, facts, evidence, action) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            id,
+            path,
+            incarnation,
+            verdict,
+            severity,
+            wall,
+            work.moment.mono,
+            work.moment.boot_id,
+            keep(thresholds),
+            keep(facts),
+            keep(evidence),
+            action,
+        ),
+    ).rowcount
+    return {"id": id, "first": bool(first)}
+
+
+def incident_update(
+    work: Work,
+    *,
+    id: Name,  # noqa: A002 - the contract's word
+    outcome: str | None = None,
+    evidence: Any = None,
+    action: str | None = None,
+    severity: Name | None = None,
+    closed_at: float | None = None,
+    acked_at: float | None = None,
+) -> Answer:
+    """Add what became known since; None leaves a field as it is. Times are seconds since the epoch.
+
+    Returns:
+        the incident, as `incident`.
+
+    Raises:
+        Refusal: `missing`.
+    """
+    changed = work.db.execute(
+        "UPDATE incidents SET outcome = coalesce(?, outcome), evidence = coalesce(?, evidence),"
+        " action = coalesce(?, action), severity = coalesce(?, severity), closed_at = coalesce(?, closed_at),"
+        " acked_at = coalesce(?, acked_at) WHERE id = ?",
+        (outcome, None if evidence is None else keep(evidence), action, severity, closed_at, acked_at, id),
+    ).rowcount
+    if not changed:
+        raise Refusal("missing", f"no incident {id}")
+    return incident(work, id=id)
+
+
+def incident(work: Work, *, id: Name) -> Answer:  # noqa: A002 - the contract's word
+    """One incident; the id may be the beginning of only one.
+
+    Raises:
+        Refusal: `missing`.
+    """
+    rows = work.db.rows("SELECT * FROM incidents WHERE substr(id, 1, length(?)) = ? LIMIT 2", id, id)
+    exact = [row for row in rows if row["id"] == id] or rows
+    if len(exact) != 1:
+        raise Refusal("missing", f"{'several incidents begin with' if rows else 'no incident'} {id}")
+    return _row(exact[0])
+
+
+def incidents(
+    work: Work,
+    *,
+    since: float | None = None,
+    open: bool = False,
+    path: Name | None = None,
+    limit: Limit = 100,  # noqa: A002
+) -> Answer:
+    """`{rows}`: incidents, newest first; `since` in seconds since the epoch; `open`: neither closed nor acknowledged."""
+    return {"rows": list_incidents(work.db, since=since, open=open, path=path, limit=limit)}
+
+
+def list_incidents(
+    db: Database,
+    *,
+    since: float | None = None,
+    open: bool = False,
+    path: str | None = None,
+    limit: int = 100,  # noqa: A002
+) -> list[Answer]:
+    """As `incidents`; rows only."""
+    rows = db.rows(
+        "SELECT * FROM incidents WHERE (:since IS NULL OR opened_at >= :since)"
+        " AND (:path IS NULL OR path = :path OR substr(path, 1, length(:path) + 1) = :path || '/')"
+        " AND (NOT :open OR (closed_at IS NULL AND acked_at IS NULL)) ORDER BY opened_at DESC, rowid DESC LIMIT :limit",
+        {"since": since, "path": path, "open": open, "limit": limit},
+    )
+    return [_row(row) for row in rows]
+
+
+def _row(row: sqlite3.Row) -> Answer:
+    keys = ("id", "path", "incarnation", "verdict", "severity", "action", "outcome")
+    times = ("opened_at", "closed_at", "acked_at")
+    return {
+        **{key: row[key] for key in keys},
+        **{key: None if row[key] is None else rfc3339(row[key]) for key in times},
+        **{key: unkeep(row[key]) for key in BLOBS},
+        "opened_wall": row["opened_at"],
+    }

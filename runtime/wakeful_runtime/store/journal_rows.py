@@ -1,0 +1,141 @@
+"""Journal rows: what happened on the node, in order, over all its lives."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from typing import Any, NotRequired, TypedDict
+
+from wakeful_runtime.store.kept import unkeep
+from wakeful_runtime.store.sqlite import Database
+from wakeful_runtime.store.work import Answer, Count, Entry, Limit, Name, Work
+from wakeful_runtime.store.kept import keep
+
+KEPT_ROWS = 500_000
+"""How many journal rows a store keeps; older ones go."""
+
+
+class JournalEntry(TypedDict):
+    """A row as its author sends it; `id` makes it be stored once, `mono` is CLOCK_MONOTONIC of boot `boot_id`."""
+
+    id: str
+    at: float
+    mono: float
+    boot_id: str
+    event: str
+    path: str
+    incarnation: NotRequired[int | None]
+    fields: NotRequired[dict[str, Any]]
+
+
+INSERT = "INSERT OR IGNORE INTO journal (id, at, mono, boot_id, event, path, incarnation, fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+def rfc3339(at: float) -> str:
+    """Wall time as JSON has it."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def add_entry(work: Work, entry: Entry) -> None:
+    """A row made by the store itself, in the commit of what it tells."""
+    moment = work.moment
+    work.db.execute(
+        INSERT,
+        (
+            None,
+            moment.wall,
+            moment.mono,
+            moment.boot_id,
+            entry.event,
+            entry.path,
+            entry.incarnation,
+            keep(entry.fields),
+        ),
+    )
+
+
+def journal(work: Work, *, entries: list[JournalEntry]) -> Answer:
+    """Store entries, each once by its id.
+
+    Returns:
+        `{stored}`: how many were new.
+    """
+    stored = 0
+    for entry in entries:
+        fields = keep(entry.get("fields") or {})
+        stored += work.db.execute(
+            INSERT,
+            (
+                entry["id"],
+                entry["at"],
+                entry["mono"],
+                entry["boot_id"],
+                entry["event"],
+                entry["path"],
+                entry.get("incarnation"),
+                fields,
+            ),
+        ).rowcount
+    return {"stored": stored}
+
+
+def events(
+    work: Work,
+    *,
+    after: Count = 0,
+    limit: Limit = 1000,
+    path: Name | None = None,
+    event: Name | None = None,
+    newest: bool = False,
+) -> Answer:
+    """Journal rows with `seq` above `after`, oldest first.
+
+    Args:
+        path: of this path only, and of what is below it.
+        newest: the last `limit` of them rather than the first.
+
+    Returns:
+        `{rows, last}`: rows `{seq, at, event, path, incarnation, ...fields}`; `last` the journal's last `seq`.
+    """
+    rows = list_events(work.db, after=after, limit=limit, path=path, event=event, newest=newest)
+    return {"rows": rows, "last": work.db.one("SELECT coalesce(max(seq), 0) AS last FROM journal")["last"]}
+
+
+def list_events(
+    db: Database,
+    *,
+    after: int = 0,
+    limit: int = 1000,
+    path: str | None = None,
+    event: str | None = None,
+    newest: bool = False,
+) -> list[Answer]:
+    """As `events`; rows only."""
+    order = "DESC" if newest else "ASC"
+    rows = db.rows(
+        "SELECT * FROM journal WHERE seq > :after AND (:event IS NULL OR event = :event)"
+        " AND (:path IS NULL OR path = :path OR substr(path, 1, length(:path) + 1) = :path || '/')"
+        f" ORDER BY seq {order} LIMIT :limit",
+        {"after": after, "event": event, "path": path, "limit": limit},
+    )
+    return [_row(row) for row in (reversed(rows) if newest else rows)]
+
+
+def _row(row: sqlite3.Row) -> Answer:
+    fixed = {
+        "seq": row["seq"],
+        "at": rfc3339(row["at"]),
+        "event": row["event"],
+        "path": row["path"],
+        "incarnation": row["incarnation"],
+    }
+    return {**unkeep(row["fields"]), **fixed}
+
+
+def drop_old_entries(db: Database, kept: int = KEPT_ROWS, batch: int = 5000) -> int:
+    """Drop at most `batch` of the rows beyond the newest `kept`; how many went."""
+    last = db.one("SELECT coalesce(max(seq), 0) AS last FROM journal")["last"]
+    return db.execute(
+        "DELETE FROM journal WHERE seq IN (SELECT seq FROM journal WHERE seq <= ? ORDER BY seq LIMIT ?)",
+        (last - kept, batch),
+    ).rowcount
