@@ -30,14 +30,16 @@ class ChildState:
         exempt: not counted in `max_running`.
         live: a life may be there: launched and not reported gone.
         run_open: its run has begun and has no outcome.
+        new_run: the present life began it.
         restarts: restarts of this run that nobody ordered.
         failures_in_a_row: failures without progress past the checkpoint resumed from.
         attempts: restarts since the last progress; what back-off grows with.
         recent: times of the last unordered restarts, within the monitor's window.
-        next_at: when it is due, for backoff and waiting; None: at its turn.
+        next_at: when it is due (backoff, waiting; review under alert_first); None: at its turn, in review never.
         held: it waits for `next_at` or a person, and its siblings don't wait for it.
         resumed: the checkpoint the present life resumed from, 0: from the beginning.
-        progressed: this life got past it.
+        checkpoints: numbers of the run's checkpoints, as far as known, ascending; the last six.
+        progressed: this life got past the one it resumed from.
         fruitless: resumes from `resumed` in a row without progress.
         from_seq: the checkpoint the next life is to resume from; None: the last one.
         ordered: the reason somebody gave for stopping the present life.
@@ -63,6 +65,7 @@ class ChildState:
     exempt: bool = False
     live: bool = False
     run_open: bool = False
+    new_run: bool = False
     restarts: int = 0
     failures_in_a_row: int = 0
     attempts: int = 0
@@ -70,6 +73,7 @@ class ChildState:
     next_at: float | None = None
     held: bool = False
     resumed: int = 0
+    checkpoints: tuple[int, ...] = ()
     progressed: bool = False
     fruitless: int = 0
     from_seq: int | None = None

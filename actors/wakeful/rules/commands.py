@@ -72,6 +72,15 @@ class Unpark:
 
 
 @dataclass(frozen=True, slots=True)
+class EndLife:
+    """Write how this life ended, before its next one begins: the reason as it counts, `in_a_row` included."""
+
+    child: str
+    incarnation: int
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True)
 class EndRun:
     """Commit the outcome of its run, which ended otherwise than by returning. Only for sessions and commands."""
 
@@ -133,4 +142,6 @@ class Save:
     state: ChildState
 
 
-Command = Launch | StopLife | KillLife | Park | Unpark | EndRun | Forget | Refuse | WakeAt | Finished | Note | Save
+Command = (
+    Launch | StopLife | KillLife | Park | Unpark | EndLife | EndRun | Forget | Refuse | WakeAt | Finished | Note | Save
+)

@@ -1,0 +1,128 @@
+"""Whose turn it is: who stops next, who may start now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from wakeful.exits import ExitReason
+from wakeful.rules.commands import Finished
+from wakeful.rules.lives import launch, press, pressed_at, stop
+from wakeful.rules.roster import Charge, Roster
+
+
+def stop_due(roster: Roster) -> bool:
+    """Order the stops that are due; in reverse order of start, one after the other, spawned ones together.
+
+    Returns:
+        Whether the supervisor has finished.
+    """
+    for name in tuple(roster.pending):
+        if roster.charges[name].state.status == "stopping":
+            press(roster, roster.charges[name])
+    if roster.stopping is not None:
+        return _stop_all(roster, roster.stopping)
+    _stop_next_sibling(roster)
+    return False
+
+
+def _stop_all(roster: Roster, why: ExitReason) -> bool:
+    reason = ExitReason(kind="shutdown", what=why.what or why.kind, at=why.at)
+    spawned = [charge for charge in roster.spawned() if charge.occupied]
+    for charge in spawned:
+        if charge.state.status != "stopping":
+            stop(roster, charge, reason)
+    if spawned:
+        return False
+    last = _last(charge for charge in roster.tree() if charge.occupied)
+    if last is None:
+        roster.say(Finished(why))
+        return True
+    if last.state.status != "stopping":
+        stop(roster, last, reason)
+    return False
+
+
+def _stop_next_sibling(roster: Roster) -> None:
+    last = _last(charge for charge in roster.tree() if charge.state.sibling and charge.occupied)
+    if last is not None and last.state.status != "stopping":
+        stop(roster, last, ExitReason(kind="sibling", what=f"a sibling in {roster.plan.name} is being restarted"))
+
+
+def _last(charges: Iterable[Charge]) -> Charge | None:
+    return next(reversed(tuple(charges)), None)
+
+
+def start_due(roster: Roster) -> None:
+    """Launch whoever's turn it is."""
+    if roster.stopping is not None or not roster.pending:
+        return
+    in_order = roster.plan.strategy != "one_for_one"
+    if in_order:
+        _start_in_order(roster)
+    _start_in_parallel(roster, skip=frozenset(roster.order) if in_order else frozenset())
+
+
+def _start_in_order(roster: Roster) -> None:
+    """Start the first one that is down and due; the ones behind it wait until it is READY or out of the way."""
+    if any(charge.state.sibling and charge.occupied for charge in roster.tree()):
+        return
+    for charge in roster.tree():
+        if charge.occupied:
+            if charge.state.status != "running":
+                return
+        elif charge.wants and not roster.suspended(charge):
+            if _due(roster, charge):
+                launch(roster, charge)
+                return
+            if not charge.state.held:
+                return
+
+
+def _start_in_parallel(roster: Roster, skip: frozenset[str]) -> None:
+    """Start all that are due: restarts at once, others as far as there is room.
+
+    A restart isn't held up by slow starters: a crashed session's first restart is at once (design §6).
+    """
+    room = roster.parallel - len(roster.starting)
+    begun = _begun(roster)
+    for name in tuple(roster.pending):
+        charge = roster.charges[name]
+        if name in skip or not charge.wants or not _due(roster, charge) or roster.suspended(charge):
+            continue
+        queued = charge.state.dynamic and not charge.state.exempt
+        counted = queued and charge.state.status == "backoff"
+        if queued and not counted and begun >= roster.plan.max_running:
+            continue
+        if charge.state.next_why != "restart" and room <= 0:
+            continue
+        room -= 1
+        begun += queued and not counted
+        launch(roster, charge)
+
+
+def _begun(roster: Roster) -> int:
+    """How many spawned children count against `max_running`."""
+    return sum(
+        not charge.state.exempt and (charge.state.live or charge.state.status == "backoff")
+        for charge in roster.spawned()
+    )
+
+
+def _due(roster: Roster, charge: Charge) -> bool:
+    return charge.state.next_at is None or charge.state.next_at <= roster.now
+
+
+def wake_at(roster: Roster) -> float | None:
+    """When time alone will give something to do."""
+    times: list[float] = []
+    for name in roster.pending:
+        charge = roster.charges[name]
+        if charge.state.status == "stopping":
+            at = pressed_at(charge)
+        elif roster.stopping is not None or roster.suspended(charge):
+            at = None
+        else:
+            at = charge.state.next_at
+        if at is not None and at > roster.now:
+            times.append(at)
+    return min(times, default=None)
