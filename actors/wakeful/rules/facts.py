@@ -17,6 +17,7 @@ WatchedKind = Literal["session", "blocking", "actor", "command", "node"]
 """`blocking` is a BlockingSession; `node` one of the node's own processes; `command` a program without a pulse."""
 
 _KEPT_LOOKS = 32
+_RECENT = 1.0
 _TRUSTED = Doubt()
 _UNKNOWN_PACE = Pace()
 
@@ -62,6 +63,7 @@ class Pulse:
         progress_reported: this run has called `progress` or made a checkpoint in this life.
         done, total, note: its latest own report.
         lease: the lease that counts, or None.
+        blocking_until: the end of the last open lease that also excuses a blocked loop or a held GIL, or None.
         in_hand_since: since when a message is being handled, or None.
         handled: messages handled in this life.
         depth: messages waiting in the mailbox.
@@ -78,6 +80,7 @@ class Pulse:
     total: float | None = None
     note: str | None = None
     lease: Lease | None = None
+    blocking_until: float | None = None
     in_hand_since: float | None = None
     handled: int = 0
     depth: int = 0
@@ -222,9 +225,21 @@ class Facts:
             probe=pending[0] if pending else None,
             confirming=pending[1] if len(pending) > 1 else None,
             ready_at=ready_at,
-            looks=self.looks if answer.loop_age > 0 or self.looks == () else self.looks[-1:],
+            looks=self._still_needed(answer),
             pace=self.pace.moved(answer.pulse.done, answer.pulse.progress_at),
         )
+
+    def told(self, pulse: Pulse) -> Facts:
+        """It pushed news of itself (a lease, a checkpoint); no probe is answered by that."""
+        if self.answer is None:
+            return self
+        return replace(self, answer=replace(self.answer, pulse=pulse))
+
+    def _still_needed(self, answer: Answer) -> tuple[Look, ...]:
+        """A suspicion ends with an answer of a turning loop; a standstill is compared over `_RECENT` seconds."""
+        if not self.looks or answer.loop_age > 0 or self.ready_at is None:
+            return self.looks
+        return tuple(look for look in self.looks if look.at >= answer.at - _RECENT)
 
     def looked(self, look: Look) -> Facts:
         """A look at /proc. The first one of a suspicion is kept: it is what later ones are compared with."""
@@ -251,7 +266,8 @@ def read_pulse(body: Mapping[str, Any]) -> Pulse:
             done=done,
             total=total,
             note=note,
-            lease=_lease(body.get("lease")),
+            lease=read_lease(body.get("lease")),
+            blocking_until=_number(body.get("blocking_until")),
             in_hand_since=_number(body.get("in_hand_since")),
             handled=int(body.get("handled") or 0),
             depth=int(body.get("depth") or 0),
@@ -268,7 +284,12 @@ def _report(value: Any) -> tuple[float | None, float | None, str | None]:
     return _number(done), _number(total), _text(note)
 
 
-def _lease(value: Any) -> Lease | None:
+def read_lease(value: Any) -> Lease | None:
+    """A lease as it came over the control lane.
+
+    Raises:
+        TypeError, ValueError, KeyError: it isn't one.
+    """
     if value is None:
         return None
     return Lease(

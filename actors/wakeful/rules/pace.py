@@ -25,7 +25,7 @@ class Pace:
     Attributes:
         steps: seconds per unit done, oldest first.
         done: the latest count it reported.
-        at: when its progress clock last moved.
+        at: where its progress clock was then, moved on by the time it stood still since.
     """
 
     steps: tuple[float, ...] = ()
@@ -33,28 +33,26 @@ class Pace:
     at: float | None = None
 
     def moved(self, done: float | None, at: float) -> Pace:
-        """The progress clock as the latest answer shows it.
+        """The session's count and its progress clock as the latest answer shows them.
 
         Args:
-            done: its own count, None if it reports none: then every move of the clock is a step.
-            at: its progress clock (monotonic seconds).
+            done: its own count, None if it reports none: then it has no pace.
+            at: its progress clock (monotonic seconds), moved on by the time it stood still.
         """
-        if self.at is None or (done is not None and self.done is not None and done < self.done):
-            return Pace(done=done, at=at)
-        if at <= self.at or (done is not None and done == self.done):
+        if done is None:
             return self
-        units = 1.0 if done is None or self.done is None else done - self.done
-        if units <= 0:
-            return self
-        return Pace((*self.steps, (at - self.at) / units)[-KEPT:], done, at)
+        if self.at is None or self.done is None or done < self.done or at < self.at:
+            return Pace(self.steps, done, at)  # the first report, a new round, a new life: the history stays
+        if done == self.done:
+            return self if at == self.at else Pace(self.steps, done, at)
+        return Pace((*self.steps, (at - self.at) / (done - self.done))[-KEPT:], done, at)
 
     @property
     def usual(self) -> float | None:
         """Seconds a step usually takes, None while too little is known."""
         if len(self.steps) < ENOUGH:
             return None
-        earlier = self.steps[:-RECENT]
-        return median(earlier)
+        return median(self.steps[:-RECENT])
 
     def slow(self, now: float) -> bool:
         """Whether the step under way, or the latest ones, take far longer than this session's steps usually do.

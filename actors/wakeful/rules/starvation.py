@@ -1,0 +1,70 @@
+"""Did it get a CPU at all? Compares the first look of a suspicion with the latest."""
+
+from __future__ import annotations
+
+from wakeful.rules.facts import Look, ThreadLook
+
+ENOUGH_SLICES = 20
+"""A control thread that got a CPU so often had its chance to answer: waiting for the GIL it wakes every 5 ms."""
+
+SPINNING = 0.8
+"""Share of a CPU from which a main thread counts as spinning."""
+
+
+def waited(looks: tuple[Look, ...], since: float) -> float:
+    """Seconds, between the first and the last look after `since`, in which it wanted a CPU and had none.
+
+    The larger run-delay of main and control thread. Throttling is not always booked as run-delay, so the cgroup's own
+    figure counts too, at most as long as the looks are apart.
+    """
+    first, last = _span(looks, since)
+    if first is None or last is None:
+        return 0.0
+    apart = last.at - first.at
+    delays = [_delay(first.main, last.main), _delay(first.control, last.control)]
+    if first.throttled is not None and last.throttled is not None:
+        delays.append(last.throttled - first.throttled)
+    return max(0.0, min(apart, max(delays)))
+
+
+def wants_cpu(looks: tuple[Look, ...], since: float) -> bool:
+    """Whether the control thread waits for a CPU now and hardly got one since; only then is its silence excused.
+
+    A thread that waits right now shows no run-delay yet. The main thread proves nothing: a spinner is runnable too.
+    """
+    first, last = _span(looks, since)
+    if first is None or last is None or last.control is None or last.control.state != "R":
+        return False
+    before = first.control.slices if first.control else None
+    if before is None or last.control.slices is None:
+        return True
+    return last.control.slices - before < ENOUGH_SLICES
+
+
+def cpu_share(looks: tuple[Look, ...], since: float) -> float | None:
+    """The main thread's share of one CPU between the first and the last look after `since`; None if unknown."""
+    first, last = _span(looks, since)
+    if first is None or last is None or last.at - first.at < 0.02 or first.main.cpu is None or last.main.cpu is None:
+        return None
+    return max(0.0, (last.main.cpu - first.main.cpu) / (last.at - first.at))
+
+
+def seen_twice(looks: tuple[Look, ...], since: float, state: str) -> bool:
+    """Whether the main or the control thread was in this state in each of the last two looks after `since`."""
+    latest = [look for look in looks if look.at >= since][-2:]
+    if len(latest) < 2:
+        return False
+    return all(look.main.state == state for look in latest) or all(
+        look.control is not None and look.control.state == state for look in latest
+    )
+
+
+def _span(looks: tuple[Look, ...], since: float) -> tuple[Look | None, Look | None]:
+    first = next((look for look in looks if look.at >= since), None)
+    return first, looks[-1] if first is not None else None
+
+
+def _delay(before: ThreadLook | None, after: ThreadLook | None) -> float:
+    if before is None or after is None or before.run_delay is None or after.run_delay is None:
+        return 0.0
+    return after.run_delay - before.run_delay
