@@ -1,0 +1,150 @@
+"""The node as it is now: ps, tree, status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import typer
+
+from wakeful_runtime.cli.asking import ask
+from wakeful_runtime.cli.options import JsonOption, NodeOption
+from wakeful_runtime.cli.screen import cell, put_json, put_table
+
+COLUMNS = (
+    "path",
+    "kind",
+    "pid",
+    "incarnation",
+    "state",
+    "verdict",
+    "restarts",
+    "beat_age_s",
+    "progress_age_s",
+    "checkpoint",
+    "memory_mb",
+)
+"""The contract's keys of a row."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(ps)
+    app.command()(tree)
+    app.command()(status)
+
+
+def ps(node: NodeOption = None, json: JsonOption = False) -> None:
+    """A row per process: what it is and how it is.
+
+    beat: how long ago it answered; progress: how long ago its work got on.
+
+    \b
+    Examples:
+      wakeful ps
+      wakeful ps --json | jq -r '.[] | select(.state == "review") | .path'
+    """
+    rows = ask(node, "ps")
+    if json:
+        put_json(rows)
+    else:
+        put_table(rows, COLUMNS, empty="nothing runs")
+
+
+def tree(node: NodeOption = None, json: JsonOption = False) -> None:
+    """Draw the tree as it runs.
+
+    \b
+    Examples:
+      wakeful tree
+      wakeful tree --json
+    """
+    if json:
+        put_json(ask(node, "tree"))
+        return
+    for line in drawing(ask(node, "ps")):
+        print(line)
+
+
+def status(node: NodeOption = None, json: JsonOption = False) -> None:
+    """Is all well, or does something wait for a person?
+
+    Exit code 0: all is well. 1: something waits for a person. 3: no node runs there.
+
+    \b
+    Examples:
+      wakeful status || wakeful review
+      wakeful status --json
+    """
+    answer = ask(node, "status")
+    if json:
+        put_json(answer)
+    else:
+        for line in status_lines(answer):
+            print(line)
+    if not answer.get("healthy", False):
+        raise typer.Exit(1)
+
+
+def status_lines(answer: Mapping[str, Any]) -> list[str]:
+    """The first line is the verdict; one more for each thing that waits, with the command to type."""
+    waiting: Sequence[Any] = answer.get("waiting") or []
+    head = "healthy" if answer.get("healthy") else f"{len(waiting)} waiting for you" if waiting else "not healthy"
+    facts = [f"{key} {cell(key, value)}" for key, value in answer.items() if _is_fact(key, value)]
+    lines = [f"{head}{': ' if facts else ''}{', '.join(facts)}"]
+    for item in waiting:
+        path = item.get("path") if isinstance(item, Mapping) else item
+        why = item.get("why") or item.get("what") if isinstance(item, Mapping) else ""
+        lines.append(f"  {path}: {why or 'waits for review'} (wakeful why {path}; wakeful resume {path})")
+    return lines
+
+
+def _is_fact(key: str, value: object) -> bool:
+    return key not in {"healthy", "waiting"} and isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+def drawing(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The supervision tree, a process a line; the node's own processes come first."""
+    by_path = {str(row["path"]): row for row in rows}
+    children: dict[str, list[str]] = {}
+    for path in by_path:
+        owner = _owner(path, by_path)
+        if owner is not None:
+            children.setdefault(owner, []).append(path)
+    roots = [path for path in by_path if _owner(path, by_path) is None]
+    lines: list[str] = []
+    for root in roots:
+        _draw(root, by_path, children, "", "", lines)
+    return lines
+
+
+def _owner(path: str, known: Mapping[str, Any]) -> str | None:
+    if path in {"gateway", "init", "keeper"}:
+        return None
+    above = path.rpartition("/")[0]
+    while above and above not in known:
+        above = above.rpartition("/")[0]
+    return above or ("gateway" if "gateway" in known else None)
+
+
+def _draw(
+    path: str,
+    rows: Mapping[str, Mapping[str, Any]],
+    children: Mapping[str, list[str]],
+    lead: str,
+    below: str,
+    lines: list[str],
+) -> None:
+    row = rows[path]
+    name = path.rpartition("/")[2]
+    life = f"#{row['incarnation']}" if row.get("incarnation") else ""
+    parts = [str(row.get("kind", "")), str(row.get("state", ""))]
+    if row.get("verdict") not in {None, "", "healthy"}:
+        parts.append(str(row["verdict"]))
+    if row.get("checkpoint"):
+        parts.append(f"at {cell('checkpoint', row['checkpoint'])}")
+    lines.append(f"{lead}{name}{life}  {' '.join(part for part in parts if part)}")
+    here = children.get(path, [])
+    for child in here:
+        last = child == here[-1]
+        _draw(child, rows, children, f"{below}{'└─ ' if last else '├─ '}", f"{below}{'   ' if last else '│  '}", lines)

@@ -1,0 +1,127 @@
+"""The check process: imports a tree file once and writes the tree, as data, to a pipe.
+
+Run by `wakeful_runtime.treefile.load`; nobody else has a use for it.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import msgpack
+
+from wakeful.errors import SpecError, WakefulError
+from wakeful.plan import ChildPlan, Code, MonitorPlan, NodePlan
+from wakeful_runtime.blame import one_line, place, raised_at
+from wakeful_runtime.treefile import Target, frame, pack, parse
+
+
+def main(target: str, pipe: int, timeout: float) -> None:
+    """Answer on the pipe, then leave at once: threads and exit handlers of the tree file must not hold us."""
+    os.set_inheritable(pipe, False)
+    faulthandler.dump_traceback_later(timeout)
+    try:
+        answer = pack(_read(parse(target)))
+    except SpecError as error:
+        answer = msgpack.packb({"error": " ".join(str(error).split())})
+    faulthandler.cancel_dump_traceback_later()
+    data = frame(answer)
+    while data:
+        data = data[os.write(pipe, data) :]
+    os._exit(0)
+
+
+def _read(target: Target) -> NodePlan:
+    search = str(target.file.parent if target.file else Path.cwd())
+    sys.path.insert(0, search)
+    module = _import(target)
+    tree = _find(module, target)
+    try:
+        plan: NodePlan = tree.plan()
+    except WakefulError as error:
+        raise SpecError(f"{target.text}: {error}") from None
+    script = (module.__name__, str(target.file)) if target.file else None
+    return _located(plan, script, search).model_copy(update={"target": _named(target)})
+
+
+def _named(target: Target) -> str:
+    return f"{target.file}:{target.name}" if target.file else target.text
+
+
+def _import(target: Target) -> ModuleType:
+    prefer = str(target.file) if target.file else None
+    try:
+        return _script(target.module, target.file) if target.file else importlib.import_module(target.module)
+    except SyntaxError as error:
+        at = place(error.filename, error.lineno) if error.filename else target.where
+        raise SpecError(f"{at}: {type(error).__name__}: {error.msg}") from None
+    except SystemExit as error:
+        at = raised_at(error.__traceback__, prefer=prefer) or target.where
+        raise SpecError(f"{at}: it calls sys.exit({error.code!r}) while it is imported") from None
+    except WakefulError as error:
+        at = raised_at(error.__traceback__, prefer=prefer) or target.where
+        raise SpecError(f"{at}: {error}") from None
+    except Exception as error:  # noqa: BLE001 - the user's code: any exception is possible, and is told
+        at = raised_at(error.__traceback__, prefer=prefer) or target.where
+        raise SpecError(f"{at}: {one_line(error)}") from None
+
+
+def _script(stem: str, file: Path) -> ModuleType:
+    """Import a script by its path, under its own name unless that is taken (`json.py`) or no name (`my-tree.py`)."""
+    taken = stem in sys.modules or stem in sys.stdlib_module_names or not stem.isidentifier()
+    name = f"wakeful_tree_{''.join(c if c.isalnum() else '_' for c in stem)}" if taken else stem
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise SpecError(f"{file}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _find(module: ModuleType, target: Target) -> Any:
+    from wakeful import Gateway
+
+    value: Any = module
+    for part in target.name.split("."):
+        if not hasattr(value, part):
+            trees = [name for name, it in vars(module).items() if isinstance(it, Gateway)]
+            hint = f"; it has {', '.join(trees)}" if trees else "; write tree = Gateway(…) in it"
+            raise SpecError(f"{target.where}: there is no {target.name!r} in it{hint}")
+        value = getattr(value, part)
+    if not isinstance(value, Gateway):
+        raise SpecError(f"{target.text}: is a {type(value).__name__}; a tree is a Gateway(…)")
+    return value
+
+
+def _located(plan: NodePlan, script: tuple[str, str] | None, search: str) -> NodePlan:
+    """The plan with each class's place completed: the script it came from, and what had to be on `sys.path`."""
+
+    def code(code: Code | None) -> Code | None:
+        if code is None:
+            return None
+        file = script[1] if script and code.module == script[0] else code.file
+        return code.model_copy(update={"file": file, "search": (search,)})
+
+    def child(plan: ChildPlan) -> ChildPlan:
+        return plan.model_copy(
+            update={"code": code(plan.code), "monitor": monitor(plan.monitor) if plan.monitor else None}
+        )
+
+    def monitor(plan: MonitorPlan) -> MonitorPlan:
+        return plan.model_copy(update={"children": children(plan.children), "agents": children(plan.agents)})
+
+    def children(plans: tuple[ChildPlan, ...]) -> tuple[ChildPlan, ...]:
+        return tuple(child(plan) for plan in plans)
+
+    return plan.model_copy(update={"root": monitor(plan.root), "agents": children(plan.agents)})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
