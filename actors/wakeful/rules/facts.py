@@ -18,6 +18,7 @@ WatchedKind = Literal["session", "blocking", "actor", "command", "node"]
 
 _KEPT_LOOKS = 32
 _RECENT = 1.0
+_KEPT_PROBES = 16
 _TRUSTED = Doubt()
 _UNKNOWN_PACE = Pace()
 
@@ -176,8 +177,7 @@ class Facts:
         launched_at: when its process was forked.
         watched_at: when this monitor began to watch it; later than `launched_at` for an adopted one.
         ready_at: when it became ready, None before.
-        probe: the oldest probe without an answer.
-        confirming: the latest probe without an answer, if it is another one.
+        probes: the probes without an answer, oldest first.
         probed_at: when the latest probe was sent, answered or not.
         answer: the latest answer.
         looks: looks of the present suspicion, oldest first.
@@ -194,8 +194,7 @@ class Facts:
     launched_at: float
     watched_at: float
     ready_at: float | None = None
-    probe: Probe | None = None
-    confirming: Probe | None = None
+    probes: tuple[Probe, ...] = ()
     probed_at: float | None = None
     answer: Answer | None = None
     looks: tuple[Look, ...] = ()
@@ -207,23 +206,34 @@ class Facts:
     doubt: Doubt = _TRUSTED
     pace: Pace = _UNKNOWN_PACE
 
+    @property
+    def probe(self) -> Probe | None:
+        """The oldest probe without an answer."""
+        return self.probes[0] if self.probes else None
+
+    @property
+    def confirming(self) -> Probe | None:
+        """The latest probe without an answer, if it is another one."""
+        return self.probes[-1] if len(self.probes) > 1 else None
+
+    def sent_at(self, nonce: int) -> float | None:
+        """When the probe of this nonce was sent; None if it isn't waited for any more."""
+        return next((probe.sent_at for probe in self.probes if probe.nonce == nonce), None)
+
     def sent(self, probe: Probe) -> Facts:
         """A probe left."""
-        if self.probe is None:
-            return replace(self, probe=probe, probed_at=probe.sent_at)
-        return replace(self, confirming=probe, probed_at=probe.sent_at)
+        probes = (*self.probes, probe) if len(self.probes) < _KEPT_PROBES else (self.probes[0], *self.probes[2:], probe)
+        return replace(self, probes=probes, probed_at=probe.sent_at)
 
     def answered(self, answer: Answer) -> Facts:
         """An answer came. It stands for all earlier probes too: the control thread answers in order."""
-        pending = [each for each in (self.probe, self.confirming) if each and each.sent_at > answer.sent_at]
         ready_at = self.ready_at
         if ready_at is None and answer.pulse.ready:
             ready_at = answer.at
         return replace(
             self,
             answer=answer,
-            probe=pending[0] if pending else None,
-            confirming=pending[1] if len(pending) > 1 else None,
+            probes=tuple(probe for probe in self.probes if probe.sent_at > answer.sent_at),
             ready_at=ready_at,
             looks=self._still_needed(answer),
             pace=self.pace.moved(answer.pulse.done, answer.pulse.progress_at),

@@ -32,11 +32,13 @@ def silent(case: Case, window: Window, *, confirmed: bool = True) -> Finding | N
         return None
     since, limit = window.start, window.limit
     suspicion = Finding(Verdict.BUSY, since, limit, words.silent(now - since, limit))
-    asked = case.probe_since(window.suspect_at) if confirmed else True
     end = window.end
-    if confirmed and asked and facts.probed_at is not None:
-        end = max(end, facts.probed_at + window.confirmation / 2)
-    if now < end or not asked:
+    if confirmed:
+        confirming = next((probe for probe in facts.probes if probe.sent_at >= window.suspect_at), None)
+        if confirming is None:
+            case.agenda.probe(now)
+        end = max(end, (confirming.sent_at if confirming else now) + window.confirmation / 2)
+    if now < end:
         case.agenda.judge(end)
         case.look_since(window.suspect_at)
         return suspicion

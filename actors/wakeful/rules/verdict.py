@@ -47,13 +47,17 @@ def judge(facts: Facts, policy: Heartbeat, now: float) -> Judgement:
 
 
 def _regular_probe(case: Case) -> None:
-    """Every `every`, from the first hello on; and at once after a rebase."""
+    """Every `every`, from the first hello on; and at once after a rebase.
+
+    A silent child is asked no oftener than its timeout, in case a probe was lost.
+    """
     facts = case.facts
     if facts.kind == "command" or facts.answer is None:
         return
     last = facts.probed_at if facts.probed_at is not None else facts.answer.at
     rebased = facts.doubt.at
-    due = case.now if rebased is not None and last < rebased else last + case.policy.every
+    pause = max(case.policy.every, case.policy.timeout) if facts.probes else case.policy.every
+    due = case.now if rebased is not None and last < rebased else last + pause
     case.agenda.probe(due)
     case.agenda.judge(max(due, case.now))
 
