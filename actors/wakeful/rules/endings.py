@@ -11,7 +11,7 @@ from wakeful.rules.strategies import drawn_in
 RUN_AGAIN = 1.0
 """New runs of a permanent session that returns begin at least so many seconds apart."""
 
-STEADY = 10.0
+STEADY = 5.0
 """A supervisor or a process of the node's own that was ready for so long starts its next back-off anew."""
 
 SHORTEST_PAUSE = 1.0

@@ -55,6 +55,19 @@ def kill(roster: Roster, charge: Charge, reason: ExitReason) -> None:
     roster.say(KillLife(charge.name, state.incarnation, reason))
 
 
+def repeat(roster: Roster, charge: Charge) -> None:
+    """Give the order that ends its life once more."""
+    state = charge.state
+    reason = state.condemned or state.ordered
+    if reason is None:
+        return
+    if state.killed_at is not None:
+        roster.say(KillLife(charge.name, state.incarnation, reason))
+    else:
+        left = None if state.stop_at is None else max(0.0, state.stop_at - roster.now)
+        roster.say(StopLife(charge.name, state.incarnation, reason, left))
+
+
 def press(roster: Roster, charge: Charge) -> None:
     """Whoever didn't stop by its deadline is killed, and killed again."""
     state = charge.state

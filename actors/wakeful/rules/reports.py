@@ -5,7 +5,7 @@ from __future__ import annotations
 from wakeful.exits import ExitReason
 from wakeful.rules.endings import settle
 from wakeful.rules.events import Condemned, Launched, LaunchFailed, Progressed
-from wakeful.rules.lives import kill
+from wakeful.rules.lives import kill, repeat
 from wakeful.rules.restarts import back_off, draw
 from wakeful.rules.roster import Charge, Roster
 
@@ -22,6 +22,8 @@ def launched(roster: Roster, charge: Charge, event: Launched) -> None:
         state.checkpoints = tuple(sorted((*state.checkpoints, event.resumed)))[-6:]
     roster.note(_SPOKEN[state.next_why], charge, resumed=event.resumed, restarts=state.restarts)
     roster.touch(charge)
+    if state.status == "stopping":
+        repeat(roster, charge)  # the order may have come before there was a life to take it
 
 
 def launch_failed(roster: Roster, charge: Charge, event: LaunchFailed) -> None:

@@ -33,7 +33,7 @@ from wakeful.rules.events import (
     Tick,
     Unpause,
 )
-from wakeful.rules.roster import Roster
+from wakeful.rules.roster import Charge, Roster
 
 
 class Supervision:
@@ -75,17 +75,18 @@ class Supervision:
 
     def children(self) -> dict[str, ChildState]:
         """A copy of what is known of each child, by name, as people see it: one that is held by a pause is `paused`."""
-        shown: dict[str, ChildState] = {}
-        for name, charge in self._roster.charges.items():
-            state = replace(charge.state)
-            if self._roster.suspended(charge) and state.status in ("waiting", "backoff"):
-                state.status = "paused"
-            shown[name] = state
-        return shown
+        return {name: self._shown(charge) for name, charge in self._roster.charges.items()}
 
     def child(self, name: str) -> ChildState | None:
         """One child, as `children` has it."""
-        return self.children().get(name)
+        charge = self._roster.charges.get(name)
+        return None if charge is None else self._shown(charge)
+
+    def _shown(self, charge: Charge) -> ChildState:
+        state = replace(charge.state)
+        if self._roster.suspended(charge) and state.status in ("waiting", "backoff"):
+            state.status = "paused"
+        return state
 
     def child_plan(self, name: str) -> ChildPlan | None:
         """What a child is to be."""
@@ -130,7 +131,7 @@ class Supervision:
             case Boot():
                 booting.boot(self._roster, event)
             case Tick():
-                self._wake = None if self._wake is not None and self._wake <= self._roster.now else self._wake
+                self._wake = None  # a timer that was early has to be asked for again
             case StopAll():
                 self._stop_all(event.reason)
             case Launched() | LaunchFailed() | Ready() | Progressed() | Condemned() | Ended() | Emptied():
