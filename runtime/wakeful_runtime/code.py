@@ -28,7 +28,9 @@ def load(code: Code) -> type[Any]:
     for part in code.name.split("."):
         found = getattr(found, part, None)
     if not isinstance(found, type):
-        raise SpecError(f"{code.file or code.module} has no class {code.name!r}; was it renamed since the node started?")
+        raise SpecError(
+            f"{code.file or code.module} has no class {code.name!r}; was it renamed since the node started?"
+        )
     return found
 
 

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future as ThreadFuture
-from concurrent.futures.thread import _WorkItem  # type: ignore[attr-defined]  # its frame tells which thread works for a task
+from concurrent.futures.thread import _WorkItem  # its frame tells which thread works for a task
 from functools import partial
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
 from typing import Any
@@ -52,9 +52,7 @@ def threads() -> list[str]:
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     own = threading.get_ident()
     frames = sys._current_frames().items()
-    return [
-        "\n".join([f"thread {names.get(ident, ident)}", *_stack(frame)]) for ident, frame in frames if ident != own
-    ]
+    return ["\n".join([f"thread {names.get(ident, ident)}", *_stack(frame)]) for ident, frame in frames if ident != own]
 
 
 def chain(awaitable: object) -> list[str]:

@@ -30,7 +30,7 @@ def _call(verb: str, args: Body, answer: Answer) -> None:
 
 @dataclass(slots=True)
 class Orders:
-    """`stop cancel call orphaned` run on the main loop; `dump rows chaos` in the control thread, so they must not block.
+    """`stop cancel call orphaned` run on the main loop; `dump rows chaos` in the control thread: they must not block.
 
     Attributes:
         stop: end in order; seconds until the supervisor kills, None for as long as it takes.

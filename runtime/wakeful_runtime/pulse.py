@@ -217,7 +217,7 @@ class Pulse:
             return
         try:
             taker(body)
-        except Exception:  # an order that fails must not silence the thread that answers for this process
+        except Exception:  # noqa: BLE001 - an order that fails must not silence the thread that answers for this process
             self._log.exception("order failed", kind=kind)
 
     def _say(self, kind: str, body: Body) -> None:

@@ -108,7 +108,7 @@ async def test_the_line_of_the_hang_is_in_the_tree_below_the_task_that_waits(
     dump: Callable[[Hang], Awaitable[list[str]]], hang: Hang
 ) -> None:
     texts = await dump(hang)
-    assert f" in {hang.__name__}" in texts[0]  # type: ignore[attr-defined]
+    assert f" in {hang.__name__}" in texts[0]
     if " in hang_here" not in texts[0]:
         assert " in hang_here" in texts[1]
         assert "awaited by" in texts[1]

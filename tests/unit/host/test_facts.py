@@ -31,7 +31,7 @@ def clocks(clock: Clock) -> LifeClocks:
 
 
 def age(clocks: LifeClocks, clock: Clock) -> float:
-    return clock.now - clocks.snapshot()["progress_at"]
+    return clock.now - float(clocks.snapshot()["progress_at"])
 
 
 def lease(clock: Clock, number: int, length: float, *, blocking: bool = False) -> LeaseState:

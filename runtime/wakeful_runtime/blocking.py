@@ -1,0 +1,151 @@
+"""Hosts a BlockingSession: `run` in the main thread with no event loop there, the mailbox on a loop beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from wakeful.actor import Living, make
+from wakeful.blocking import BlockingSession
+from wakeful.errors import Stopped
+from wakeful.exits import ExitReason
+from wakeful.message import Message
+from wakeful.session import conclude
+from wakeful_runtime.lastwords import describe, reason_of
+from wakeful_runtime.nodelife import NodeLife
+from wakeful_runtime.outcome import commit
+from wakeful_runtime.stage import Ordered, Stage, journal_failure
+
+R = TypeVar("R")
+
+
+class BlockingLife(NodeLife):
+    """A life whose user code runs in another thread than its loop."""
+
+    loop: asyncio.AbstractEventLoop
+    _waiting: set[concurrent.futures.Future[Any]]
+    _lock: threading.Lock
+
+    @classmethod
+    def beside(cls, stage: Stage, loop: asyncio.AbstractEventLoop) -> BlockingLife:
+        """The life of `stage`, its calls run on `loop`."""
+        life = stage.life(cls)
+        assert isinstance(life, cls)
+        life.loop, life._waiting, life._lock = loop, set(), threading.Lock()
+        return life
+
+    def call(self, work: Coroutine[Any, Any, R], *, interruptible: bool = False) -> R:
+        """Run `work` on the loop beside, and wait; from any thread.
+
+        Raises:
+            Stopped: a stop came meanwhile, and the call was interruptible.
+        """
+        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        if not interruptible:
+            return future.result()
+        with self._lock:
+            self._waiting.add(future)
+            stopping = self.stopping
+        if stopping:
+            future.cancel()
+        try:
+            return future.result()
+        except concurrent.futures.CancelledError:
+            raise Stopped("this life is being stopped") from None
+        finally:
+            with self._lock:
+                self._waiting.discard(future)
+
+    def interrupt(self) -> None:
+        """A stop: whoever waits for something that may never come is told."""
+        with self._lock:
+            self.stopping = True
+            waiting = list(self._waiting)
+        for future in waiting:
+            future.cancel()
+
+    def journal(self, event: str, fields: dict[str, Any]) -> None:
+        self.loop.call_soon_threadsafe(super().journal, event, fields)
+
+
+class BlockingHost:
+    """One BlockingSession: the main thread is the user's."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._ordered: Ordered | None = None
+        self._life: BlockingLife | None = None
+        self._stage: Stage | None = None
+        self._ready = False
+        self._pump: asyncio.Task[None] | None = None
+
+    def order(self, ordered: Ordered) -> None:
+        """Ask for the end, on the loop; the main thread learns of it at its next call. The first one counts."""
+        if self._ordered is not None:
+            return
+        self._ordered = ordered
+        if self._stage is not None:
+            self._stage.clocks.stopping()
+        if self._life is not None:
+            self._life.interrupt()
+
+    def work(self) -> asyncio.Task[Any] | None:
+        """Nothing on the loop is the work here."""
+        return None
+
+    def run(self, stage: Stage, kind: type[Living]) -> ExitReason:
+        """Live; returns how it ended."""
+        self._stage = stage
+        threading.Thread(target=self._loop.run_forever, name="wakeful-mailbox", daemon=True).start()
+        self._wait(stage.open())
+        self._life = life = BlockingLife.beside(stage, self._loop)
+        try:
+            reason = self._work(stage, life, kind)
+        except BaseException as error:  # noqa: BLE001 - the process ends with it, and its supervisor is told
+            reason = self._after(stage, error)
+        self._wait(stage.close())
+        return reason
+
+    def _work(self, stage: Stage, life: BlockingLife, kind: type[Living]) -> ExitReason:
+        session = make(kind, life, {})
+        assert isinstance(session, BlockingSession)
+        _ = session.resumed
+        self._actor = session
+        session.on_start()
+
+        def on_error(message: Message, error: Exception) -> str:
+            journal_failure(life, message, error)
+            return "continue"
+
+        stage.serve(session, on_error)
+        self._loop.call_soon_threadsafe(self._begin_pump)
+        stage.ready()
+        self._ready = True
+        result = session.run(**stage.plan.args)
+        kept = conclude(session, result)
+        met = session.postcondition(result)
+        return self._wait(commit(life, kept, met))
+
+    def _begin_pump(self) -> None:
+        assert self._stage is not None
+        self._pump = self._loop.create_task(self._stage.mailbox.pump(), name="wakeful-handlers")
+
+    def _after(self, stage: Stage, error: BaseException) -> ExitReason:
+        ordered = self._ordered
+        if ordered is None:
+            stage.log.exception("life ended by an error")
+            return reason_of(error, starting=not self._ready)
+        if not isinstance(error, Stopped):
+            stage.log.error("failed while stopping", error=describe(error))
+        if self._ready and not ordered.cancel_only:
+            try:
+                self._actor.on_stop(ordered.reason)
+            except Exception as failed:
+                stage.log.exception("on_stop failed", error=describe(failed))
+        return ordered.reason
+
+    def _wait(self, work: Coroutine[Any, Any, R]) -> R:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
