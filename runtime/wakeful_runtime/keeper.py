@@ -1,0 +1,299 @@
+"""The keeper, `wakeful run` itself: owns the listening socket, forks init, waits, forwards. It decides nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from wakeful.errors import NodeError
+from wakeful_runtime import init, locks
+from wakeful_runtime.attach import attach
+from wakeful_runtime.birth import Enter, set_subreaper, set_title
+from wakeful_runtime.connection import Connection
+from wakeful_runtime.directory import NodeDirectory
+from wakeful_runtime.firstprocess import as_first_process
+from wakeful_runtime.gatewaywatch import InitTiming
+from wakeful_runtime.initloop import InitLoop, Timer
+from wakeful_runtime.keeperlink import KeeperLink
+from wakeful_runtime.preload import preload as import_all
+from wakeful_runtime.processes import LINUX, ProcessHandle, children, read_stat
+from wakeful_runtime.sweep import sweep_round
+
+PING_S = 1.0
+BACKLOG = 512
+ORDERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+OnReady = Callable[[int], None]
+"""Called once, with the gateway's pid, when the gateway stands. Must start no thread."""
+
+
+def keep(
+    directory: NodeDirectory,
+    enter: Enter,
+    *,
+    preload: Sequence[str] = (),
+    on_ready: OnReady | None = None,
+    timing: InitTiming | None = None,
+) -> int:
+    """Keep a node until it is stopped: 0 stopped in order, 1 stopped hard (a second signal).
+
+    Where this is PID 1 of a container, that one only reaps and forwards signals, and a child of it is the keeper.
+
+    Args:
+        enter: what every process of the node runs after its birth.
+        preload: modules to share besides the runtime's.
+
+    Raises:
+        NodeError: a node runs here already, a preload is refused, or the directory can't be used.
+    """
+    directory.create()
+    if os.getpid() == 1:
+        return as_first_process(lambda: keep(directory, enter, preload=preload, on_ready=on_ready, timing=timing))
+    try:
+        lock = locks.take(directory.lock("keeper"))
+    except locks.LockHeld as error:
+        raise NodeError(f"a node runs here, pid {error.holder.pid} ({directory.root})") from None
+    try:
+        import_all(preload)
+        keeper = Keeper(directory, enter, on_ready, timing or InitTiming())
+        return keeper.run()
+    finally:
+        os.close(lock)
+
+
+class Keeper:
+    """Forks init again whenever it is gone, and does for it what only a parent can."""
+
+    def __init__(self, directory: NodeDirectory, enter: Enter, on_ready: OnReady | None, timing: InitTiming) -> None:
+        self._directory = directory
+        self._enter = enter
+        self._on_ready = on_ready
+        self._timing = timing
+        self._strangers = set(children(os.getpid()))
+        self._init: ProcessHandle | None = None
+        self._own = True
+        self._link: KeeperLink | None = None
+        self._last_word: int | None = None
+        """The status an init said it ends with: one that isn't our child can't be waited for."""
+        self._orders = 0
+        self._status: int | None = None
+        self._forked_at = 0.0
+        self._pause = 0.0
+        self._unanswered: float | None = None
+        self._ping: Timer | None = None
+        self._loop = InitLoop()
+        self._listener: socket.socket | None = None
+
+    def run(self) -> int:
+        """Until init has stopped the node."""
+        try:
+            set_subreaper()
+            set_title("wakeful: keeper")
+            self._loop.signals((signal.SIGCHLD, *ORDERS), self._signalled)
+            if not self._attach():
+                self._listener = _listen(self._directory)
+                self._fork_init()
+            self._loop.run()
+        finally:
+            self._loop.close()
+            if self._listener is not None:
+                self._listener.close()
+        with contextlib.suppress(FileNotFoundError):
+            self._directory.init_socket.unlink()
+        return 0 if self._status == init.STOPPED_IN_ORDER else 1
+
+    def _attach(self) -> bool:
+        """Become the keeper of an init that runs; False if none does."""
+        attached = attach(self._directory)
+        if attached is None:
+            return False
+        self._own, self._init, self._listener = False, attached.init, attached.listener
+        connection = Connection(self._loop, attached.line, self._received, self._line_closed)
+        self._begin(connection)
+        if attached.init.pidfd is not None:
+            self._loop.watch(attached.init.pidfd, selectors.EVENT_READ, lambda events: self._init_gone(None))
+        if attached.gateway is not None:
+            self._ready(attached.gateway)
+        return True
+
+    def _fork_init(self) -> None:
+        if self._listener is None:
+            raise RuntimeError("no listener")
+        ours, theirs = socket.socketpair()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            pid = os.fork()
+            if pid == 0:
+                self._become_init(theirs, mask)  # never returns
+        except OSError as error:
+            ours.close()
+            self._say(f"can't fork init: {error.strerror}")
+            self._again()
+            return
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            theirs.close()
+        self._own, self._init, self._forked_at = True, ProcessHandle.of_child(pid), time.monotonic()
+        self._begin(Connection(self._loop, ours, self._received, self._line_closed))
+
+    def _become_init(self, line: socket.socket, mask: set[Any]) -> None:
+        status = 70
+        try:
+            listener = self._listener
+            if listener is not None:
+                status = init.main(
+                    init.InitBirth(self._directory, self._enter, listener, line, os.getppid(), self._timing, mask)
+                )
+        except BaseException:  # noqa: BLE001 (told in init's log; the keeper forks another one)
+            traceback.print_exc()
+        finally:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stderr.flush()
+            os._exit(status)
+
+    def _begin(self, connection: Connection) -> None:
+        self._link = KeeperLink(connection, self._serve)
+        self._unanswered = None
+        if self._orders:
+            self._order()
+        if self._ping is not None:
+            self._ping.cancel()
+        self._ping = self._loop.later(PING_S, self._look)
+
+    def _look(self) -> None:
+        """Ask init whether it runs; one that stays silent while we ran is replaced."""
+        self._ping = self._loop.later(PING_S, self._look)
+        now = time.monotonic()
+        if self._unanswered is None:
+            self._unanswered = now
+            if self._link is not None:
+                self._link.ask("ping", self._answered)
+        elif now - max(self._unanswered, self._loop.late_at) > self._timing.init_silence:
+            self._say(f"init did not answer for {now - self._unanswered:.0f} s; killed")
+            self._kill_init()
+
+    def _answered(self, reply: dict[str, Any] | None) -> None:
+        self._unanswered = None
+
+    def _kill_init(self) -> None:
+        if self._init is not None:
+            self._init.send_signal(signal.SIGKILL)  # SIGTERM would stay pending in a stopped process
+
+    def _signalled(self, number: int) -> None:
+        if number == signal.SIGCHLD:
+            self._children_changed()
+            return
+        self._orders += 1
+        self._order()
+
+    def _order(self) -> None:
+        if self._link is not None:
+            self._link.push("stop", why="asked to stop", hard=self._orders > 1)
+
+    def _children_changed(self) -> None:
+        for pid, word in init.stop_changes():
+            if self._own and self._init is not None and pid == self._init.pid:
+                if word == "stopped":
+                    self._say("init was stopped by a signal; killed")
+                    self._kill_init()
+            elif self._link is not None:
+                self._link.push(word, pid=pid)
+        if self._own and self._init is not None:
+            try:
+                pid, status = os.waitpid(self._init.pid, os.WNOHANG)
+            except ChildProcessError:
+                pid, status = self._init.pid, 0
+            if pid:
+                self._init_gone(status)
+
+    def _init_gone(self, status: int | None) -> None:
+        if self._init is None:
+            return
+        if self._init.pidfd is not None:
+            self._loop.unwatch(self._init.pidfd)
+        self._init.close()
+        self._init = None
+        code = os.waitstatus_to_exitcode(status) if status is not None else None
+        if code is None:
+            code = self._last_word
+        if code in (init.STOPPED_IN_ORDER, init.STOPPED_HARD):
+            self._status = code
+            self._loop.stop()
+            return
+        self._say(f"init ended ({'unknown' if code is None else code}); forked again")
+        self._again()
+
+    def _again(self) -> None:
+        if time.monotonic() - self._forked_at > 10.0:
+            self._pause = 0.0
+        pause, self._pause = self._pause, min(max(self._pause * 2, 0.05), 5.0)
+        if pause:
+            self._loop.later(pause, self._fork_init)
+        else:
+            self._fork_init()
+
+    def _received(self, connection: Connection, message: dict[str, Any]) -> None:
+        if self._link is not None and self._link.connection is connection:
+            self._link.received(message)
+
+    def _line_closed(self, connection: Connection, why: str) -> None:
+        if self._link is not None and self._link.connection is connection:
+            link, self._link = self._link, None
+            link.broke()
+
+    def _serve(self, message: dict[str, Any]) -> dict[str, Any]:
+        verb = message.get("do")
+        if verb == "sweep":
+            known = {*self._strangers, *message["keep"], self._init.pid if self._init else 0}
+            return {"found": sweep_round(known)}
+        if verb == "reap":
+            return self._reap(int(message["pid"]), float(message["start"]))
+        if verb == "up":
+            self._ready(int(message["gateway"]))
+        elif verb == "bye":
+            self._last_word = int(message["status"])
+        return {}
+
+    def _reap(self, pid: int, start: float) -> dict[str, Any]:
+        stat = read_stat(pid) if LINUX else None
+        if stat is None or stat.start != start or stat.parent != os.getpid() or (self._init and pid == self._init.pid):
+            return {}
+        try:
+            reaped, status, usage = os.wait4(pid, os.WNOHANG)
+        except ChildProcessError:
+            return {}
+        if not reaped:
+            return {}
+        return {"status": status, "maxrss": usage.ru_maxrss, "utime": usage.ru_utime, "stime": usage.ru_stime}
+
+    def _ready(self, gateway: int) -> None:
+        if self._on_ready is not None:
+            call, self._on_ready = self._on_ready, None
+            call(gateway)
+
+    def _say(self, line: str) -> None:
+        with self._directory.log("keeper").open("a") as log:
+            log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {line}\n")
+
+
+def _listen(directory: NodeDirectory) -> socket.socket:
+    """The listening socket; a stale one of a dead node is replaced (we hold keeper.lock and no init runs)."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        directory.init_socket.unlink(missing_ok=True)
+        listener.bind(str(directory.init_socket))
+        directory.init_socket.chmod(0o600)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise NodeError(f"can't listen on {directory.init_socket}: {error.strerror}") from None
+    return listener
