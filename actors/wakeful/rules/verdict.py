@@ -42,7 +42,7 @@ def judge(facts: Facts, policy: Heartbeat, now: float) -> Judgement:
     if facts.stopping:
         return _judgement(case, Finding(Verdict.BUSY, now, 0.0, words.STOPPING, suspect=False))
     _regular_probe(case)
-    found = _stopped(case) or _starting(case) or _responding(case) or _progressing(case)
+    found = _dying(case) or _stopped(case) or _starting(case) or _responding(case) or _progressing(case)
     return _judgement(case, _held(case, found) if found else _calm(case))
 
 
@@ -60,6 +60,20 @@ def _regular_probe(case: Case) -> None:
     due = case.now if rebased is not None and last < rebased else last + pause
     case.agenda.probe(due)
     case.agenda.judge(max(due, case.now))
+
+
+def _dying(case: Case) -> Finding | None:
+    """Its main thread is dead: the exit report is on its way, unless another thread outlives it for ever."""
+    facts, now = case.facts, case.now
+    last = facts.looks[-1] if facts.looks else None
+    if last is None or last.main.state not in "XZ" or (facts.answer is not None and facts.answer.at >= last.at):
+        return None
+    first = next(look for look in facts.looks if look.main.state in "XZ")
+    window = Window(first.at, case.policy.timeout)
+    if now >= window.alibi_end:
+        return None
+    case.agenda.judge(window.alibi_end)
+    return Finding(Verdict.EXITED, first.at, 0.0, words.exited(None))
 
 
 def _stopped(case: Case) -> Finding | None:
