@@ -92,6 +92,10 @@ class Fatal(WakefulError):
     """Raise it where no restart can help: the child goes to review at once, with this text."""
 
 
+class Unsettled(Fatal, OutcomeUnknown):
+    """`once` can't tell whether an effect happened, and a person must say so: `wakeful settle`."""
+
+
 class RetryAfter(WakefulError):
     """Raise it to pause and then resume.
 

@@ -121,6 +121,14 @@ class Courier(Protocol):
         ...
 
 
+class Started(Protocol):
+    """Processes that were started in a block."""
+
+    def kill(self) -> int:
+        """SIGKILL what is left of them and of what they started; how many. Identities are checked, never raises."""
+        ...
+
+
 class Life(Protocol):
     """One life of one actor, from GO to its end. Properties are read by user code; the rest is called by `wakeful`."""
 
@@ -175,7 +183,11 @@ class Life(Protocol):
         ...
 
     async def effect_end(
-        self, key: str, scope: Literal["run", "node"], status: Literal["done", "failed", "unknown", "skipped"], result: Kept | None
+        self,
+        key: str,
+        scope: Literal["run", "node"],
+        status: Literal["done", "failed", "unknown", "skipped"],
+        result: Kept | None,
     ) -> None:
         """`failed`: it did not happen, the intent is taken back. `done` counts as progress."""
         ...
@@ -204,6 +216,14 @@ class Life(Protocol):
         """A journal entry about this life; buffered, never waits."""
         ...
 
-    def call(self, work: Coroutine[Any, Any, R]) -> R:
-        """BlockingSession only: run `work` on the loop beside it and wait. Raises Stopped once the life is being stopped."""
+    def started_processes(self) -> AbstractContextManager[Started]:
+        """Notes which processes below this one are started inside the block (a browser that `resource` opens)."""
+        ...
+
+    def call(self, work: Coroutine[Any, Any, R], *, interruptible: bool = False) -> R:
+        """BlockingSession only: run `work` on the loop beside it and wait; from any thread.
+
+        With `interruptible` a stop cancels the work and raises Stopped (waiting for mail, a child, an answer). Without
+        it the work runs to its end, stopping or not: a checkpoint still works then.
+        """
         ...
