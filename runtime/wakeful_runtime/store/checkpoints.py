@@ -11,7 +11,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Literal
 
-from wakeful_runtime.store.journal_rows import add_entry
+from wakeful_runtime.store.journal_rows import add_entry, rfc3339
 from wakeful_runtime.store.post import mark_handled
 from wakeful_runtime.store.sqlite import Database, is_corruption
 from wakeful_runtime.store.standing import current_life
@@ -26,12 +26,14 @@ SPACING = 8
 MAX_STATE_BYTES = 16 * 1024 * 1024 + 4096
 """api.md: values have at most 16 MiB; a little room for msgpack's own bytes."""
 
-COLUMNS = "id, seq, name, form, at, incarnation, version, aside, request, size, hash"
+COLUMNS = "seq, name, form, at, incarnation, version, aside, request, size, hash"
+
+_WRITE = f"INSERT OR REPLACE INTO checkpoints (id, {COLUMNS}, state)"
 
 
-def state_hash(state: bytes) -> bytes:
-    """What guards a checkpoint's state from its writer to its reader."""
-    return hashlib.blake2b(state, digest_size=16).digest()
+def state_hash(state: bytes) -> str:
+    """What guards a checkpoint's state from its writer to its reader: SHA-256, in hexadecimal."""
+    return hashlib.sha256(state).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def checkpoint(
     form: Literal["plain", "json"],
     state: bytes,
     version: Count,
-    hash: bytes,  # noqa: A002 - the contract's word
+    hash: str,
     handled: list[str] | None = None,
 ) -> Answer:
     """Commit a checkpoint.
@@ -95,8 +97,7 @@ def checkpoint(
     if any(slot["id"] == row_id and slot["seq"] == good for slot in slots):
         _copy_slot(work.db, row_id, first + NEWEST)
     work.db.execute(
-        "INSERT OR REPLACE INTO checkpoints (id, seq, name, form, at, incarnation, version, aside, request, size, hash, state)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
+        f"{_WRITE} VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
         (row_id, seq, name, form, work.moment.wall, incarnation, version, work.request, len(state), hash, state),
     )
     if handled:
@@ -108,18 +109,14 @@ def checkpoint(
 def _prove_good(db: Database, life: sqlite3.Row) -> int | None:
     """The number of the known good checkpoint: what this life resumed from is, now that it writes the next one."""
     if not life["resumed_seq"]:
-        return life["good_seq"]  # type: ignore[no-any-return]
+        good: int | None = life["good_seq"]
+        return good
     db.execute("UPDATE paths SET good_seq = resumed_seq, resumed_seq = 0 WHERE path = ?", (life["path"],))
-    return life["resumed_seq"]  # type: ignore[no-any-return]
+    return int(life["resumed_seq"])
 
 
 def _copy_slot(db: Database, source: int, target: int) -> None:
-    db.execute(
-        "INSERT OR REPLACE INTO checkpoints (id, seq, name, form, at, incarnation, version, aside, request, size, hash, state)"
-        " SELECT ?, seq, name, form, at, incarnation, version, aside, request, size, hash, state"
-        " FROM checkpoints WHERE id = ?",
-        (target, source),
-    )
+    db.execute(f"{_WRITE} SELECT ?, {COLUMNS}, state FROM checkpoints WHERE id = ?", (target, source))
 
 
 def resume_at(db: Database, path: str, run_no: int, seq: int) -> None:
@@ -146,10 +143,9 @@ def find_resumable(db: Database, run_no: int, upto: int | None = None) -> Found:
     for slot in _slots(db, run_no):
         if slot["aside"] or (upto is not None and slot["seq"] > upto):
             continue
-        state = _state(db, slot)
-        if state is not None:
-            facts = {key: slot[key] for key in ("name", "form", "seq", "at", "version")}
-            return Found({**facts, "state": state}, skipped)
+        found = _described(slot, _state(db, slot))
+        if found is not None:
+            return Found(found, skipped)
         skipped.append(slot["seq"])
     return Found(None, skipped)
 
@@ -160,7 +156,7 @@ def _slots(db: Database, run_no: int) -> list[sqlite3.Row]:
     found: list[sqlite3.Row] = []
     for row_id in range(first, first + NEWEST + 1):
         try:
-            slot = db.row(f"SELECT {COLUMNS} FROM checkpoints WHERE id = ?", row_id)
+            slot = db.row(f"SELECT id, {COLUMNS} FROM checkpoints WHERE id = ?", row_id)
         except sqlite3.DatabaseError as error:
             if not is_corruption(error):
                 raise
@@ -187,10 +183,30 @@ def list_checkpoints(db: Database, run_no: int) -> list[Answer]:
     good = life["good_seq"] if life else None
     return [
         {
-            **{key: slot[key] for key in ("seq", "name", "form", "at", "incarnation", "version", "size")},
+            **{key: slot[key] for key in ("seq", "name", "form", "incarnation", "version", "size")},
+            "at": rfc3339(slot["at"]),
             "good": slot["seq"] == good,
             "aside": bool(slot["aside"]),
             "corrupt": _state(db, slot) is None,
         }
         for slot in _slots(db, run_no)
     ]
+
+
+def usable_checkpoints(db: Database, run_no: int) -> list[int]:
+    """The numbers a life may resume from without being told to, newest first."""
+    return [row["seq"] for row in list_checkpoints(db, run_no) if not row["aside"] and not row["corrupt"]]
+
+
+def read_checkpoint(db: Database, run_no: int, seq: int) -> Answer | None:
+    """One checkpoint, set aside or not; None if it isn't kept or is corrupt."""
+    for slot in _slots(db, run_no):
+        if slot["seq"] == seq:
+            return _described(slot, _state(db, slot))
+    return None
+
+
+def _described(slot: sqlite3.Row, state: bytes | None) -> Answer | None:
+    if state is None:
+        return None
+    return {**{key: slot[key] for key in ("name", "form", "seq", "at", "version")}, "state": state}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, Literal
+from typing import Literal
 
 from wakeful_runtime.store.journal_rows import add_entry
-from wakeful_runtime.store.kept import keep, unkeep
 from wakeful_runtime.store.runs import Form, find_run
 from wakeful_runtime.store.sqlite import Database
 from wakeful_runtime.store.standing import current_life
@@ -32,11 +31,11 @@ def effect_begin(
     """Write the intent, or learn what became of an earlier one.
 
     Returns:
-        `{status, form, result}`; status `new`: the intent is written now, or was by this very request; `done`: here is
-        the result; `unknown`: an intent was written and never ended; `skipped`: it is settled not to be done.
+        `{status, form, result (packed)}`: status `new`: the intent is written now, or was by this very request; `done`:
+        here is the result; `unknown`: an intent was written and never ended; `skipped`: it is settled not to be done.
 
     Raises:
-        Refusal: `fenced`; `busy` (tried again by the client): a living life of another path is at this node-wide effect.
+        Refusal: `fenced`; `busy` (the client tries again): a living life of another path is at this node-wide effect.
     """
     current_life(work, path, incarnation, run_id)
     place = _place(scope, run_id)
@@ -49,7 +48,7 @@ def effect_begin(
         )
         return {"status": "new", "form": None, "result": None}
     if row["status"] in ("done", "skipped"):
-        return {"status": row["status"], "form": row["form"], "result": unkeep(row["result"])}
+        return {"status": row["status"], "form": row["form"], "result": row["result"]}
     if row["status"] == "intent":
         if (row["path"], row["incarnation"], row["request"]) == (path, incarnation, work.request):
             return {"status": "new", "form": None, "result": None}
@@ -81,9 +80,12 @@ def effect_end(
     scope: Scope = "run",
     status: Literal["done", "failed", "unknown", "skipped"],
     form: Form | None = None,
-    result: Any = None,
+    result: bytes | None = None,
 ) -> Answer:
     """Write down how an effect ended. `failed`: it did not happen, the intent is taken back. What is done stays done.
+
+    Args:
+        form, result: as a Kept has it, the value packed by `wire.pack`.
 
     Returns:
         `{status}`: what is kept now; None: nothing is.
@@ -115,23 +117,23 @@ def effect_end(
             "request": work.request,
             "status": status,
             "form": form,
-            "result": None if form is None else keep(result),
+            "result": result,
             "now": work.moment.wall,
         },
     )
     return {"status": status}
 
 
-def effects(work: Work, *, path: Name | None = None, open: bool = False) -> Answer:  # noqa: A002 - the contract's word
-    """`{rows}`: effects of a path's last run and its node-wide ones, or of all paths.
+def effects(work: Work, *, path: Name | None = None, open: bool = False) -> Answer:
+    """`{effects}`: effects of a path in all its runs, and its node-wide ones; or of all paths.
 
     Args:
         open: only those whose outcome is unknown: intents of ended lives, and those that were told to be unknown.
     """
-    return {"rows": list_effects(work.db, path=path, open=open)}
+    return {"effects": list_effects(work.db, path=path, open=open)}
 
 
-def list_effects(db: Database, *, path: str | None = None, open: bool = False) -> list[Answer]:  # noqa: A002
+def list_effects(db: Database, *, path: str | None = None, open: bool = False) -> list[Answer]:
     """As `effects`; rows only: `{key, scope, path, run_id, incarnation, status, form, result, began_at, ended_at}`."""
     rows = db.rows("SELECT * FROM effects WHERE (:path IS NULL OR path = :path) ORDER BY began_at", {"path": path})
     found: list[Answer] = []
@@ -143,13 +145,13 @@ def list_effects(db: Database, *, path: str | None = None, open: bool = False) -
             continue
         keys = ("key", "path", "run_id", "incarnation", "form", "began_at", "ended_at")
         scope = "node" if row["place"] == NODE else "run"
-        found.append(
-            {**{key: row[key] for key in keys}, "scope": scope, "status": status, "result": unkeep(row["result"])}
-        )
+        found.append({**{key: row[key] for key in keys}, "scope": scope, "status": status, "result": row["result"]})
     return found
 
 
-def settle(work: Work, *, path: Name, key: Name, done: bool, form: Form | None = None, result: Any = None) -> Answer:
+def settle(
+    work: Work, *, path: Name, key: Name, done: bool, form: Form | None = None, result: bytes | None = None
+) -> Answer:
     """A person says what became of an effect of unknown outcome: of the path's last run, else a node-wide one.
 
     Args:
@@ -159,7 +161,7 @@ def settle(work: Work, *, path: Name, key: Name, done: bool, form: Form | None =
         `{status}`: `done`, or None where the intent was taken back.
 
     Raises:
-        Refusal: `missing`: no such effect; `busy`: its life still runs; `done`: it is known to have happened.
+        Refusal: `missing`: no such effect; `living`: its life still runs; `done`: it is known to have happened.
     """
     run = find_run(work.db, path=path)
     row = _find(work.db, run["run_id"], key) or _find(work.db, NODE, key)
@@ -172,10 +174,9 @@ def settle(work: Work, *, path: Name, key: Name, done: bool, form: Form | None =
     if row["status"] == "intent" and _still_lives(work.db, row["path"], row["incarnation"]):
         raise Refusal("living", f"{row['path']} is at the effect {key!r} now; stop it first")
     if done:
-        kept = None if form is None else keep(result)
         work.db.execute(
             "UPDATE effects SET status = 'done', form = ?, result = ?, ended_at = ? WHERE place = ? AND key = ?",
-            (form, kept, work.moment.wall, row["place"], key),
+            (form, result, work.moment.wall, row["place"], key),
         )
     else:
         work.db.execute("DELETE FROM effects WHERE place = ? AND key = ?", (row["place"], key))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import datetime
 from typing import Any
 
 from wakeful_runtime.store.journal_rows import rfc3339
@@ -16,7 +17,7 @@ BLOBS = ("thresholds", "facts", "evidence")
 def incident_open(
     work: Work,
     *,
-    id: Name,  # noqa: A002 - the contract's word
+    id: Name,
     path: Name,
     incarnation: Count | None = None,
     verdict: Name,
@@ -60,7 +61,7 @@ def incident_open(
 def incident_update(
     work: Work,
     *,
-    id: Name,  # noqa: A002 - the contract's word
+    id: Name,
     outcome: str | None = None,
     evidence: Any = None,
     action: str | None = None,
@@ -87,7 +88,7 @@ def incident_update(
     return incident(work, id=id)
 
 
-def incident(work: Work, *, id: Name) -> Answer:  # noqa: A002 - the contract's word
+def incident(work: Work, *, id: Name) -> Answer:
     """One incident; the id may be the beginning of only one.
 
     Raises:
@@ -103,31 +104,49 @@ def incident(work: Work, *, id: Name) -> Answer:  # noqa: A002 - the contract's 
 def incidents(
     work: Work,
     *,
-    since: float | None = None,
+    since: float | str | None = None,
     open: bool = False,
     path: Name | None = None,
-    limit: Limit = 100,  # noqa: A002
+    limit: Limit = 100,
 ) -> Answer:
-    """`{rows}`: incidents, newest first; `since` in seconds since the epoch; `open`: neither closed nor acknowledged."""
-    return {"rows": list_incidents(work.db, since=since, open=open, path=path, limit=limit)}
+    """`{incidents}`: newest first.
+
+    Args:
+        since: RFC 3339, or seconds since the epoch.
+        open: only those that are neither closed nor acknowledged.
+        path: of this path only, and of what is below it.
+
+    Raises:
+        Refusal: `bad`: `since` is no time.
+    """
+    return {"incidents": list_incidents(work.db, since=since, open=open, path=path, limit=limit)}
 
 
 def list_incidents(
     db: Database,
     *,
-    since: float | None = None,
+    since: float | str | None = None,
     open: bool = False,
     path: str | None = None,
-    limit: int = 100,  # noqa: A002
+    limit: int = 100,
 ) -> list[Answer]:
     """As `incidents`; rows only."""
     rows = db.rows(
         "SELECT * FROM incidents WHERE (:since IS NULL OR opened_at >= :since)"
         " AND (:path IS NULL OR path = :path OR substr(path, 1, length(:path) + 1) = :path || '/')"
         " AND (NOT :open OR (closed_at IS NULL AND acked_at IS NULL)) ORDER BY opened_at DESC, rowid DESC LIMIT :limit",
-        {"since": since, "path": path, "open": open, "limit": limit},
+        {"since": _wall(since), "path": path, "open": open, "limit": limit},
     )
     return [_row(row) for row in rows]
+
+
+def _wall(since: float | str | None) -> float | None:
+    if not isinstance(since, str):
+        return since
+    try:
+        return datetime.fromisoformat(since).timestamp()
+    except ValueError:
+        raise Refusal("bad", f"{since!r} is no time; write 2026-12-01T22:00:00Z") from None
 
 
 def _row(row: sqlite3.Row) -> Answer:
@@ -137,5 +156,5 @@ def _row(row: sqlite3.Row) -> Answer:
         **{key: row[key] for key in keys},
         **{key: None if row[key] is None else rfc3339(row[key]) for key in times},
         **{key: unkeep(row[key]) for key in BLOBS},
-        "opened_wall": row["opened_at"],
+        "at": rfc3339(row["opened_at"]),
     }

@@ -6,10 +6,9 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import Any, NotRequired, TypedDict
 
-from wakeful_runtime.store.kept import unkeep
+from wakeful_runtime.store.kept import keep, unkeep
 from wakeful_runtime.store.sqlite import Database
-from wakeful_runtime.store.work import Answer, Count, Entry, Limit, Name, Work
-from wakeful_runtime.store.kept import keep
+from wakeful_runtime.store.work import Answer, Entry, Limit, Name, Work
 
 KEPT_ROWS = 500_000
 """How many journal rows a store keeps; older ones go."""
@@ -28,7 +27,10 @@ class JournalEntry(TypedDict):
     fields: NotRequired[dict[str, Any]]
 
 
-INSERT = "INSERT OR IGNORE INTO journal (id, at, mono, boot_id, event, path, incarnation, fields) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT = (
+    "INSERT OR IGNORE INTO journal (id, at, mono, boot_id, event, path, incarnation, fields)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 def rfc3339(at: float) -> str:
@@ -82,23 +84,21 @@ def journal(work: Work, *, entries: list[JournalEntry]) -> Answer:
 def events(
     work: Work,
     *,
-    after: Count = 0,
+    after: int = 0,
     limit: Limit = 1000,
     path: Name | None = None,
     event: Name | None = None,
-    newest: bool = False,
 ) -> Answer:
-    """Journal rows with `seq` above `after`, oldest first.
+    """Journal rows with `seq` above `after`, oldest first; `after` below 0: the newest `limit` rows.
 
     Args:
         path: of this path only, and of what is below it.
-        newest: the last `limit` of them rather than the first.
 
     Returns:
-        `{rows, last}`: rows `{seq, at, event, path, incarnation, ...fields}`; `last` the journal's last `seq`.
+        `{events, last}`: rows `{seq, at, event, path, incarnation, ...fields}`; `last` the journal's last `seq`.
     """
-    rows = list_events(work.db, after=after, limit=limit, path=path, event=event, newest=newest)
-    return {"rows": rows, "last": work.db.one("SELECT coalesce(max(seq), 0) AS last FROM journal")["last"]}
+    rows = list_events(work.db, after=after, limit=limit, path=path, event=event)
+    return {"events": rows, "last": work.db.one("SELECT coalesce(max(seq), 0) AS last FROM journal")["last"]}
 
 
 def list_events(
@@ -108,9 +108,9 @@ def list_events(
     limit: int = 1000,
     path: str | None = None,
     event: str | None = None,
-    newest: bool = False,
 ) -> list[Answer]:
     """As `events`; rows only."""
+    newest = after < 0
     order = "DESC" if newest else "ASC"
     rows = db.rows(
         "SELECT * FROM journal WHERE seq > :after AND (:event IS NULL OR event = :event)"

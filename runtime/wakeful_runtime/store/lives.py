@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from wakeful.exits import ExitReason
-from wakeful_runtime.store.checkpoints import Found, find_resumable, resume_at
+from wakeful_runtime.store.checkpoints import Found, find_resumable, resume_at, usable_checkpoints
 from wakeful_runtime.store.journal_rows import rfc3339
 from wakeful_runtime.store.kept import keep, unkeep
 from wakeful_runtime.store.runs import commit_outcome
@@ -52,13 +52,14 @@ def begin_life(
             usable one.
 
     Returns:
-        `{incarnation, run_id, run_started_at, lives, resumed, skipped, previous, run}`; `run_started_at` in seconds since
-        the epoch; `resumed` None or `{name, state (bytes), form, seq, at, version}`; `skipped` the numbers of corrupt
-        checkpoints passed over; `previous` None or an ExitReason's dump; `run` what the run was begun with.
+        `{incarnation, run_id, run_started_at, lives, resumed, skipped, previous, run}`: `run_started_at` in seconds
+        since the epoch; `resumed` None or `{name, state (packed), form, seq, at (wall time), version}`; `skipped` the
+        numbers of corrupt checkpoints passed over; `previous` None or an ExitReason's dump; `run` what the run was
+        begun with. Or `{refused: "stale", last}`: the incarnation isn't above the last.
 
     Raises:
-        Refusal: `stale` (facts: last) if the incarnation isn't above the last; `finished` (facts: run_id, outcome) if
-            the run is over and no new one is asked for; `missing` (facts: kept) if the checkpoint doesn't exist.
+        Refusal: `finished` (facts: run_id, outcome): the run is over and no new one is asked for; `missing` (facts:
+            kept): no such checkpoint.
     """
     known = work.db.row("SELECT * FROM paths WHERE path = ?", path)
     if known is not None and incarnation <= known["incarnation"]:
@@ -86,7 +87,7 @@ def _begun_before(work: Work, known: sqlite3.Row, incarnation: int) -> Answer:
     life = work.db.row("SELECT * FROM lives WHERE path = ? AND incarnation = ?", path, incarnation)
     if incarnation == last and life is not None and life["request"] == work.request:
         return _begun(work.db, path, incarnation, find_resumable(work.db, life["run_no"], upto=life["resumed_seq"]))
-    raise Refusal("stale", f"{path}#{incarnation} is not above the last life #{last}", facts={"last": last})
+    return {"refused": "stale", "last": last}
 
 
 def _begin_run(work: Work, known: sqlite3.Row | None, path: str, run: dict[str, Any]) -> sqlite3.Row:
@@ -95,7 +96,8 @@ def _begin_run(work: Work, known: sqlite3.Row | None, path: str, run: dict[str, 
     run_id = uuid.uuid4().hex
     names = [None if run.get(key) is None else str(run[key]) for key in ("agent", "label")]
     work.db.execute(
-        "INSERT INTO runs (run_id, path, agent, label, spec, began_at, began_mono, boot_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO runs (run_id, path, agent, label, spec, began_at, began_mono, boot_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (run_id, path, *names, keep(run), work.moment.wall, work.moment.mono, work.moment.boot_id),
     )
     return work.db.one("SELECT * FROM runs WHERE run_id = ?", run_id)
@@ -109,8 +111,8 @@ def _take_over(work: Work, life: _Beginning, record: sqlite3.Row, seq: int, good
         (*whose, record["no"], record["run_id"], seq, good),
     )
     work.db.execute(
-        "INSERT INTO lives (path, incarnation, owner, kind, run_no, began_at, began_mono, boot_id, request, resumed_seq)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO lives (path, incarnation, owner, kind, run_no, began_at, began_mono, boot_id, request,"
+        " resumed_seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*whose, record["no"], work.moment.wall, work.moment.mono, life.boot_id, work.request, seq),
     )
     work.db.execute("UPDATE runs SET lives = lives + 1 WHERE no = ?", (record["no"],))
@@ -148,7 +150,8 @@ def end_life(work: Work, *, path: Name, incarnation: Count, reason: dict[str, An
         reason: an ExitReason's dump.
 
     Returns:
-        `{reason}`: the one that is kept.
+        `{reason, run_id, outcome, checkpoints}`: the reason that is kept; the outcome of that life's run, None if it
+        has none yet; the numbers of the checkpoints it may be resumed from, newest first.
 
     Raises:
         Refusal: `missing`: no such life began; `bad`: no ExitReason.
@@ -161,20 +164,36 @@ def end_life(work: Work, *, path: Name, incarnation: Count, reason: dict[str, An
         "UPDATE lives SET ended_at = ?, reason = ? WHERE path = ? AND incarnation = ? AND reason IS NULL",
         (work.moment.wall, told.model_dump_json(), path, incarnation),
     )
-    life = work.db.row("SELECT reason FROM lives WHERE path = ? AND incarnation = ?", path, incarnation)
+    life = work.db.row(
+        "SELECT reason, run_no, run_id, outcome FROM lives JOIN runs ON runs.no = lives.run_no"
+        " WHERE lives.path = ? AND incarnation = ?",
+        path,
+        incarnation,
+    )
     if life is None:
         raise Refusal("missing", f"no life {path}#{incarnation} began")
-    return {"reason": _reason(life)}
+    return {
+        "reason": _reason(life),
+        "run_id": life["run_id"],
+        "outcome": life["outcome"],
+        "checkpoints": usable_checkpoints(work.db, life["run_no"]),
+    }
+
+
+def last_incarnation(work: Work, *, path: Name) -> Answer:
+    """`{incarnation}`: the highest that was ever begun, 0 if none."""
+    row = work.db.row("SELECT incarnation FROM paths WHERE path = ?", path)
+    return {"incarnation": 0 if row is None else row["incarnation"]}
 
 
 def paths(work: Work, *, owner: Name | None = None) -> Answer:
-    """`{rows}`: the last life of each path a supervisor owns, or of all.
+    """`{paths}`: the last life of each path a supervisor owns, or of all.
 
     Returns:
-        rows `{path, incarnation, owner, kind, run_id, outcome, began_at, ended_at, reason, resumed_seq, lives}`; `outcome`
-        None while the run has none; `reason` None while no end was reported.
+        rows `{path, incarnation, owner, kind, run_id, outcome, began_at, ended_at, reason, resumed_seq, lives}`;
+        `outcome` None while the run has none; `reason` None while no end was reported.
     """
-    return {"rows": list_paths(work.db, owner=owner)}
+    return {"paths": list_paths(work.db, owner=owner)}
 
 
 def list_paths(db: Database, *, owner: str | None = None) -> list[Answer]:
@@ -190,8 +209,8 @@ def list_paths(db: Database, *, owner: str | None = None) -> list[Answer]:
 
 
 def lives(work: Work, *, path: Name, limit: Limit = 100) -> Answer:
-    """`{rows}`: a path's lives, newest first: `{path, incarnation, run_id, began_at, ended_at, reason, resumed_seq}`."""
-    return {"rows": list_lives(work.db, path=path, limit=limit)}
+    """`{lives}`: newest first: `{path, incarnation, owner, kind, run_id, began_at, ended_at, reason, resumed_seq}`."""
+    return {"lives": list_lives(work.db, path=path, limit=limit)}
 
 
 def list_lives(db: Database, *, path: str, limit: int = 100) -> list[Answer]:

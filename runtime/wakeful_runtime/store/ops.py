@@ -78,6 +78,7 @@ RIDING_ALONG: tuple[Body, ...] = (
 
 READING: tuple[Body, ...] = (
     lives.paths,
+    lives.last_incarnation,
     lives.lives,
     runs.run,
     runs.runs,

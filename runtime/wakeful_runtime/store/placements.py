@@ -59,7 +59,7 @@ def placement_delete(work: Work, *, path: Name, owner: Name | None = None, by: C
 
 
 def placements(work: Work, *, owner: Name | None = None, by: Count | None = None) -> Answer:
-    """`{rows}`: the children a supervisor keeps, or all.
+    """`{placements}`: the children a supervisor keeps, or all.
 
     Args:
         by: the incarnation of the supervisor that takes over with this: an older one is refused from then on.
@@ -69,14 +69,24 @@ def placements(work: Work, *, owner: Name | None = None, by: Count | None = None
     """
     if owner is not None:
         _fence(work, owner, by)
-    return {"rows": list_placements(work.db, owner=owner)}
+    return {"placements": list_placements(work.db, owner=owner)}
 
 
 def list_placements(db: Database, *, owner: str | None = None) -> list[Answer]:
-    """As `placements`; rows only: `{path, owner, plan, state, data, at}`, in the order of their paths."""
-    rows = db.rows("SELECT * FROM placements WHERE (:owner IS NULL OR owner = :owner) ORDER BY path", {"owner": owner})
-    blobs = ("plan", "state", "data")
+    """As `placements`; rows only: `{path, owner, plan, state, data, incarnation}`, in the order of their paths.
+
+    `incarnation` is the highest that was ever begun, 0 if none.
+    """
+    rows = db.rows(
+        "SELECT placements.*, coalesce(paths.incarnation, 0) AS incarnation"
+        " FROM placements LEFT JOIN paths USING (path)"
+        " WHERE (:owner IS NULL OR placements.owner = :owner) ORDER BY path",
+        {"owner": owner},
+    )
     return [
-        {"path": row["path"], "owner": row["owner"], "at": row["at"], **{key: unkeep(row[key]) for key in blobs}}
+        {
+            **{key: row[key] for key in ("path", "owner", "incarnation")},
+            **{key: unkeep(row[key]) for key in ("plan", "state", "data")},
+        }
         for row in rows
     ]

@@ -6,6 +6,7 @@ import sqlite3
 from typing import Any, Literal
 
 from wakeful_runtime.store.journal_rows import add_entry, rfc3339
+from wakeful_runtime.store.sqlite import Database
 from wakeful_runtime.store.standing import current_life
 from wakeful_runtime.store.work import Answer, Count, Entry, Limit, Name, Refusal, Work
 
@@ -22,7 +23,7 @@ MAX_WAITING = 10_000
 def post(
     work: Work,
     *,
-    id: Name,  # noqa: A002 - the contract's word
+    id: Name,
     to: Name,
     sender: Name,
     tag: Name,
@@ -62,7 +63,7 @@ def deliveries(work: Work, *, to: Name, incarnation: Count, limit: Limit = 100) 
     """Messages that wait for `to` and were not given to this life yet, oldest first. Expired ones become dead letters.
 
     Returns:
-        `{rows, waiting}`: rows `{id, sender, tag, body, deadline, reply_to, deliveries}`; `waiting`: whether there are more.
+        `{deliveries, more}`: rows `{id, sender, tag, body, deadline, reply_to, deliveries}`; whether there are more.
 
     Raises:
         Refusal: `fenced`.
@@ -70,16 +71,22 @@ def deliveries(work: Work, *, to: Name, incarnation: Count, limit: Limit = 100) 
     current_life(work, to, incarnation)
     _bury_the_doomed(work, to, incarnation)
     rows = work.db.rows(
-        "SELECT * FROM messages WHERE recipient = ? AND state = 'waiting' AND given_to < ? ORDER BY no LIMIT ?",
+        "SELECT * FROM messages WHERE recipient = ? AND state = 'waiting'"
+        " AND (given_to < ? OR (given_to = ? AND given_by = ?)) ORDER BY no LIMIT ?",
         to,
         incarnation,
+        incarnation,
+        work.request,
         limit + 1,
     )
     given = rows[:limit]
     for row in given:
-        work.db.execute("UPDATE messages SET given_to = ?, in_hand = 0 WHERE no = ?", (incarnation, row["no"]))
+        work.db.execute(
+            "UPDATE messages SET given_to = ?, given_by = ?, in_hand = 0 WHERE no = ?",
+            (incarnation, work.request, row["no"]),
+        )
     keys = ("id", "sender", "tag", "body", "deadline", "reply_to", "deliveries")
-    return {"rows": [{key: row[key] for key in keys} for row in given], "waiting": len(rows) > limit}
+    return {"deliveries": [{key: row[key] for key in keys} for row in given], "more": len(rows) > limit}
 
 
 def _bury_the_doomed(work: Work, to: str, incarnation: int) -> None:
@@ -117,7 +124,7 @@ def _bury(work: Work, row: sqlite3.Row, why: str) -> None:
     add_entry(work, Entry("deadletter", row["recipient"], row["given_to"], fields))
 
 
-def in_hand(work: Work, *, id: Name, path: Name, incarnation: Count) -> Answer:  # noqa: A002 - the contract's word
+def in_hand(work: Work, *, id: Name, path: Name, incarnation: Count) -> Answer:
     """A life begins to handle a message: a delivery is counted, and a death from here on is charged to the message.
 
     Returns:
@@ -164,7 +171,7 @@ def not_handled(
     path: Name,
     incarnation: Count,
     error: str,
-    final: bool = False,  # noqa: A002
+    final: bool = False,
 ) -> Answer:
     """The handler raised and the life goes on: deliver it again, or bury it.
 
@@ -189,20 +196,21 @@ def not_handled(
 
 
 def deadletters(work: Work, *, to: Name | None = None, limit: Limit = 100) -> Answer:
-    """`{rows}`: dead letters, newest first: `{id, to, sender, tag, error, deliveries, deaths, at}`."""
+    """`{deadletters}`: newest first: `{id, to, sender, tag, error, deliveries, deaths, at}`."""
     rows = work.db.rows(
-        "SELECT * FROM messages WHERE state = 'dead' AND (:to IS NULL OR recipient = :to) ORDER BY ended_at DESC LIMIT :limit",
+        "SELECT * FROM messages WHERE state = 'dead' AND (:to IS NULL OR recipient = :to)"
+        " ORDER BY ended_at DESC LIMIT :limit",
         {"to": to, "limit": limit},
     )
     keys = ("id", "sender", "tag", "error", "deliveries", "deaths")
     return {
-        "rows": [
+        "deadletters": [
             {**{key: row[key] for key in keys}, "to": row["recipient"], "at": rfc3339(row["ended_at"])} for row in rows
         ]
     }
 
 
-def deadletter_retry(work: Work, *, id: Name) -> Answer:  # noqa: A002 - the contract's word
+def deadletter_retry(work: Work, *, id: Name) -> Answer:
     """Deliver a dead letter anew, with a clean record and no deadline.
 
     Raises:
@@ -211,7 +219,7 @@ def deadletter_retry(work: Work, *, id: Name) -> Answer:  # noqa: A002 - the con
     return _resolve(work, id, "waiting")
 
 
-def deadletter_drop(work: Work, *, id: Name) -> Answer:  # noqa: A002 - the contract's word
+def deadletter_drop(work: Work, *, id: Name) -> Answer:
     """Give a dead letter up.
 
     Raises:
@@ -234,9 +242,9 @@ def _resolve(work: Work, message: str, state: Literal["waiting", "dropped"]) -> 
     return {"state": state}
 
 
-def drop_old_ids(work: Work, older_than: float) -> int:
+def drop_old_ids(db: Database, older_than: float) -> int:
     """Forget handled and dropped messages that ended before `older_than` (wall time)."""
-    return work.db.execute(
+    return db.execute(
         "DELETE FROM messages WHERE no IN (SELECT no FROM messages WHERE state IN ('handled', 'dropped')"
         " AND ended_at < ? LIMIT 1000)",
         (older_than,),

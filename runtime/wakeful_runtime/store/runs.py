@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from wakeful_runtime.store.checkpoints import find_resumable, list_checkpoints
+from pydantic import Field
+
+from wakeful_runtime.store.checkpoints import find_resumable, list_checkpoints, read_checkpoint
 from wakeful_runtime.store.journal_rows import add_entry, rfc3339
-from wakeful_runtime.store.kept import keep, unkeep
+from wakeful_runtime.store.kept import unkeep
 from wakeful_runtime.store.post import mark_handled
 from wakeful_runtime.store.sqlite import Database
 from wakeful_runtime.store.standing import current_life
@@ -15,6 +17,7 @@ from wakeful_runtime.store.work import Answer, Count, Entry, Limit, Name, Refusa
 
 Outcome = Literal["ok", "incomplete", "error", "timeout", "killed", "unknown"]
 Form = Literal["plain", "json"]
+Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 def find_run(db: Database, *, path: str | None = None, run_id: str | None = None) -> sqlite3.Row:
@@ -39,14 +42,14 @@ def commit_outcome(
     *,
     incarnation: int,
     form: str | None = None,
-    value: Any = None,
+    value: bytes | None = None,
     why: str = "",
 ) -> bool:
     """End a run that has no outcome yet; whether it had none."""
     ended = work.db.execute(
         "UPDATE runs SET outcome = ?, form = ?, value = ?, why = ?, finished_at = ?, finished_by = ?"
         " WHERE no = ? AND outcome IS NULL",
-        (outcome, form, None if form is None else keep(value), why, work.moment.wall, incarnation, run["no"]),
+        (outcome, form, value, why, work.moment.wall, incarnation, run["no"]),
     ).rowcount
     if not ended:
         return False
@@ -65,14 +68,14 @@ def finish(
     run_id: Name,
     outcome: Outcome,
     form: Form | None = None,
-    value: Any = None,
+    value: bytes | None = None,
     why: str = "",
     handled: list[str] | None = None,
 ) -> Answer:
     """Commit the run's one outcome; the first one stays, whoever asks again.
 
     Args:
-        form, value: the result, a Kept's fields; form None: there is none.
+        form, value: the result as a Kept has it, its value packed by `wire.pack`; None: there is none.
 
     Returns:
         `{outcome, why, first}`: what is committed, and whether this request did it.
@@ -100,8 +103,8 @@ def run(work: Work, *, path: Name | None = None, run_id: Name | None = None) -> 
 
 
 def runs(work: Work, *, path: Name | None = None, limit: Limit = 100) -> Answer:
-    """`{rows}`: runs, newest first, of one path or of all."""
-    return {"rows": list_runs(work.db, path=path, limit=limit)}
+    """`{runs}`: newest first, of one path or of all."""
+    return {"runs": list_runs(work.db, path=path, limit=limit)}
 
 
 def list_runs(db: Database, *, path: str | None = None, limit: int = 100) -> list[Answer]:
@@ -133,8 +136,8 @@ def result(work: Work, *, run_id: Name) -> Answer:
     """How a run ended.
 
     Returns:
-        `{outcome, form, value, why, partial, taken}`; outcome None while it runs; `partial`, where the outcome isn't ok:
-        `{name, state (bytes), form, seq, at, version}` of the last checkpoint, or None.
+        `{run_id, path, outcome, form, value (packed), why, partial, taken}`: outcome None while it runs; `partial`,
+        where the outcome isn't ok: None or the last checkpoint, as `checkpoint_state` has it.
 
     Raises:
         Refusal: `missing`.
@@ -146,7 +149,7 @@ def result(work: Work, *, run_id: Name) -> Answer:
         "path": row["path"],
         "outcome": row["outcome"],
         "form": row["form"],
-        "value": unkeep(row["value"]),
+        "value": row["value"],
         "why": row["why"],
         "partial": find_resumable(work.db, row["no"]).checkpoint if ended_badly else None,
         "taken": row["taken_at"] is not None,
@@ -157,7 +160,7 @@ def take_result(work: Work, *, run_id: Name) -> Answer:
     """As `result`, and note that somebody has it now.
 
     Raises:
-        Refusal: `missing`; `busy` (tried again by the client) while the run has no outcome.
+        Refusal: `missing`; `unfinished`: it has no outcome yet.
     """
     answer = result(work, run_id=run_id)
     if answer["outcome"] is None:
@@ -167,7 +170,7 @@ def take_result(work: Work, *, run_id: Name) -> Answer:
 
 
 def checkpoints(work: Work, *, path: Name | None = None, run_id: Name | None = None) -> Answer:
-    """`{run_id, rows}`: a run's checkpoints without their states, newest first.
+    """`{run_id, checkpoints}`: a run's checkpoints without their states, newest first.
 
     Returns:
         rows `{seq, name, form, at, incarnation, version, size, good, aside, corrupt}`.
@@ -176,18 +179,18 @@ def checkpoints(work: Work, *, path: Name | None = None, run_id: Name | None = N
         Refusal: `missing`.
     """
     row = find_run(work.db, path=path, run_id=run_id)
-    return {"run_id": row["run_id"], "rows": list_checkpoints(work.db, row["no"])}
+    return {"run_id": row["run_id"], "checkpoints": list_checkpoints(work.db, row["no"])}
 
 
 def checkpoint_state(work: Work, *, run_id: Name, seq: Count) -> Answer:
-    """One checkpoint with its state: `{name, state (bytes), form, seq, at, version}`.
+    """One checkpoint with its state: `{name, state (packed), form, seq, at (wall time), version}`.
 
     Raises:
         Refusal: `missing`: not kept (any more), or corrupt.
     """
     row = find_run(work.db, run_id=run_id)
-    found = find_resumable(work.db, row["no"], seq, aside=True).checkpoint
-    if found is None or found["seq"] != seq:
+    found = read_checkpoint(work.db, row["no"], seq)
+    if found is None:
         raise Refusal("missing", f"run {run_id} has no readable checkpoint {seq}")
     return found
 
@@ -199,7 +202,7 @@ def spend(
     path: Name,
     incarnation: Count,
     tokens: Count = 0,
-    cost: float = 0.0,
+    cost: Cost = 0.0,
     calls: Count = 0,
 ) -> Answer:
     """Count against the run's budget.

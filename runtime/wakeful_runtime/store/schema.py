@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+from pathlib import Path
+
 from wakeful.errors import NodeError
-from wakeful_runtime.store.sqlite import Database, Writer
+from wakeful_runtime.store.sqlite import Database, Writer, describe
 
 FIRST = """
 CREATE TABLE paths (
@@ -137,6 +140,7 @@ CREATE TABLE messages (
     deadline REAL,
     reply_to TEXT,
     given_to INTEGER NOT NULL DEFAULT 0,
+    given_by TEXT,
     in_hand INTEGER NOT NULL DEFAULT 0,
     taken_by TEXT,
     deliveries INTEGER NOT NULL DEFAULT 0,
@@ -197,3 +201,23 @@ def migrate(db: Writer, path: str, steps: tuple[str, ...] = STEPS) -> None:
             db.commit()
         finally:
             db.rollback()
+
+
+def open_store(path: Path | str) -> Writer:
+    """The connection that writes: checked, and brought to this program's version.
+
+    Raises:
+        NodeError: one line that says what is wrong with the file, and what to do.
+    """
+    db = Writer.connect(path)
+    try:
+        check_version(db, str(path))
+        db.configure()
+        db.check()
+        migrate(db, str(path))
+    except (NodeError, sqlite3.Error) as error:
+        db.close()
+        if isinstance(error, NodeError):
+            raise
+        raise NodeError(f"can't open the store {path}: {describe(error)}") from None
+    return db

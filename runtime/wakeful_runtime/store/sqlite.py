@@ -10,7 +10,7 @@ from typing import Any
 from wakeful.errors import NodeError
 
 BUSY_MS = 250
-"""How long a lock of somebody else (a person's sqlite3 shell, say) is waited for before the clients are told to wait."""
+"""How long a lock of somebody else (a person's sqlite3 shell, say) is waited for before clients are told to wait."""
 
 PASSING = frozenset(
     {
@@ -100,29 +100,30 @@ class Writer(Database):
         self._full: bool | None = None
 
     @classmethod
-    def open(cls, path: Path | str) -> Writer:
-        """Open, or create, the database at `path` (":memory:" for tests).
+    def connect(cls, path: Path | str) -> Writer:
+        """Connect to the database at `path`, made if there is none (":memory:" for tests). Changes nothing in it.
 
         Raises:
-            NodeError: it can't be opened, or isn't a database.
+            NodeError: it can't be opened.
         """
         if isinstance(path, Path) and path.is_symlink():
             raise NodeError(f"{path} is a symlink; the store keeps its own file in the node's directory")
         try:
-            connection = sqlite3.connect(path, isolation_level=None, cached_statements=512, check_same_thread=False)
-            for pragma in (
-                f"busy_timeout={BUSY_MS}",
-                "journal_mode=WAL",
-                "temp_store=MEMORY",
-                "cache_size=-16000",
-                "journal_size_limit=67108864",
-                "fullfsync=ON",
-                "checkpoint_fullfsync=ON",
-            ):
-                connection.execute(f"PRAGMA {pragma}")
+            return cls(sqlite3.connect(path, isolation_level=None, cached_statements=512, timeout=BUSY_MS / 1000))
         except sqlite3.Error as error:
             raise NodeError(f"can't open the store {path}: {describe(error)}") from None
-        return cls(connection)
+
+    def configure(self) -> None:
+        """WAL, and the rest of what a connection that writes needs."""
+        for pragma in (
+            "journal_mode=WAL",
+            "temp_store=MEMORY",
+            "cache_size=-16000",
+            "journal_size_limit=67108864",
+            "fullfsync=ON",
+            "checkpoint_fullfsync=ON",
+        ):
+            self.execute(f"PRAGMA {pragma}")
 
     def check(self) -> None:
         """SQLite's quick check.
@@ -137,7 +138,8 @@ class Writer(Database):
         if found != "ok":
             path = self.one("PRAGMA database_list")["file"]
             raise NodeError(
-                f"the store {path} is damaged ({found}); put the last `wakeful backup` in its place, without -wal and -shm"
+                f"the store {path} is damaged ({found}); put the last `wakeful backup` in its place, and remove its"
+                " -wal and -shm files"
             )
 
     def begin(self, durable: bool) -> None:
