@@ -57,11 +57,6 @@ Enter = Callable[[Birth], int]
 """Runs a life to its end; returns the exit status."""
 
 
-def blocked_signals() -> set[signal.Signals]:
-    """Signals that are held back around a fork, so that none meets the parent's handlers in the child."""
-    return set(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP}  # type: ignore[arg-type]
-
-
 def be_born(
     birth: Callable[[], Birth], enter: Enter, *, gate: int, mask: set[Any], roles: tuple[str, ...] = ()
 ) -> None:

@@ -156,11 +156,10 @@ class Desk:
 
     def _reply(self, connection: Connection, number: int, body: dict[str, Any], descriptors: list[int]) -> None:
         """A table is paged: as many lives a frame as descriptors may travel with it."""
-        table = body.get("table")
-        if not isinstance(table, list) or len(table) <= MAX_DESCRIPTORS:
+        rows: list[dict[str, Any]] = body.get("table", [])
+        if len(rows) <= MAX_DESCRIPTORS:
             connection.send({"re": number, "ok": True, **body}, descriptors)
             return
-        rows: list[dict[str, Any]] = table
         rest = {key: value for key, value in body.items() if key != "table"}
         for first in range(0, len(rows), MAX_DESCRIPTORS):
             page = rows[first : first + MAX_DESCRIPTORS]
@@ -200,7 +199,7 @@ class Desk:
         if path == "gateway":
             self._loop.later(0.0, lambda: self._node.gateway_said("hello"))
         owned = [each for each in self._registry.owned(path) if each is not entry]
-        rows = [row(each) for each in owned]
+        rows = [each.row() for each in owned]
         handles = [each.handle for each in owned if each.handle is not None and each.handle.pidfd is not None]
         return {**self._node.facts(), "table": rows}, [handle.fileno() for handle in handles]
 
@@ -280,7 +279,7 @@ class Desk:
         return {}, []
 
     def _table(self, caller: Caller, message: dict[str, Any]) -> Reply:
-        return {**self._node.facts(), "table": [row(entry) for entry in self._registry]}, []
+        return {**self._node.facts(), "table": [entry.row() for entry in self._registry]}, []
 
     def _status(self, caller: Caller, message: dict[str, Any]) -> Reply:
         return {**self._node.facts(), "dropped": self.dropped, "connections": len(self._callers)}, []
@@ -290,16 +289,6 @@ class Desk:
             raise Refusal("denied", "only the gateway, the keeper or a person stops a node")
         self._node.order_stop(str(message.get("why") or "asked to"))
         return {}, []
-
-
-def row(entry: Entry) -> dict[str, Any]:
-    """A life in a table; `pidfd` says whether a descriptor travels with it where they do."""
-    return {
-        **entry.life.to_json(),
-        "state": "exited" if entry.exit is not None else "running",
-        "exit": entry.exit.to_json() if entry.exit is not None else None,
-        "pidfd": int(entry.handle is not None and entry.handle.pidfd is not None),
-    }
 
 
 def _check_owner(caller: Caller, entry: Entry) -> None:

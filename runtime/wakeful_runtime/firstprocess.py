@@ -10,6 +10,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
+from typing import Any
 
 from wakeful.errors import WakefulError
 
@@ -31,12 +33,16 @@ def _start(run: Callable[[], int]) -> int:
     if pid == 0:
         _child(run, before)
     for number in forwarded:  # PID 1 ignores signals it has no handler for
-        signal.signal(number, lambda received, frame, child=pid: os.kill(child, received))
+        signal.signal(number, _forwarder(pid))
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pid
 
 
-def _child(run: Callable[[], int], mask: set[signal.Signals]) -> None:
+def _forwarder(child: int) -> Callable[[int, FrameType | None], None]:
+    return lambda number, frame: os.kill(child, number)
+
+
+def _child(run: Callable[[], int], mask: set[Any]) -> None:
     status = 1
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)

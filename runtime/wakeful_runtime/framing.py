@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
 MAX_FRAME = 8 * 1024 * 1024
 MAX_DESCRIPTORS = 200
@@ -58,9 +58,9 @@ class Decoder:
 
 def _decode(body: bytes) -> dict[str, Any]:
     try:
-        message = json.loads(body)
+        message: object = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise FrameError(f"no JSON: {error}") from None
     if not isinstance(message, dict):
         raise FrameError("no JSON object")
-    return message
+    return cast("dict[str, Any]", message)

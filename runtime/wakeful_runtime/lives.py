@@ -121,8 +121,12 @@ def _typed(data: Mapping[str, Any], annotations: Mapping[str, Any]) -> dict[str,
         value = data.get(name)
         if not isinstance(value, _CHECKS[str(annotation)]) or (annotation == "int" and isinstance(value, bool)):
             raise ValueError(f"{name}: {value!r} is not {annotation}")
-        values[name] = tuple(value) if isinstance(value, list) else value
+        values[name] = _pids(value) if annotation == "tuple[int, ...]" else value
     return values
+
+
+def _pids(value: Any) -> tuple[int, ...]:
+    return tuple(int(pid) for pid in value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ class Forked:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A life in the table: running (with its pidfd, the receiver's to close) or exited and not acknowledged (`exit`)."""
+    """A life in the table: running, with its pidfd (the receiver's to close), or exited and not acknowledged."""
 
     life: LifeRecord
     pidfd: int | None
@@ -87,10 +88,13 @@ def parse_push(message: dict[str, Any], descriptors: list[int]) -> Push | None:
         return LifeGiven(LifeRecord.from_json(message["life"]), descriptors.pop(0) if descriptors else None)
     if word == "stop":
         return StopOrder(str(message["why"]))
-    kinds = {"empty": LifeEmpty, "stopped": LifeStopped, "continued": LifeContinued}
-    if word in kinds:
-        return kinds[word](str(message["path"]), int(message["incarnation"]))
-    return None
+    kinds: dict[str, Callable[[str, int], Push]] = {
+        "empty": LifeEmpty,
+        "stopped": LifeStopped,
+        "continued": LifeContinued,
+    }
+    kind = kinds.get(str(word))
+    return kind(str(message["path"]), int(message["incarnation"])) if kind is not None else None
 
 
 def parse_held(row: dict[str, Any], descriptors: list[int]) -> Held:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from wakeful_runtime import locks
 from wakeful_runtime.directory import NodeDirectory
@@ -59,6 +59,15 @@ class Entry:
     def haunted(self) -> bool:
         """Reported as ended while something of it could not be killed."""
         return self.exit is not None and not self.exit.empty
+
+    def row(self) -> dict[str, Any]:
+        """The life in a table; `pidfd` says whether a descriptor travels with it where they do."""
+        return {
+            **self.life.to_json(),
+            "state": "exited" if self.exit is not None else "running",
+            "exit": self.exit.to_json() if self.exit is not None else None,
+            "pidfd": int(self.handle is not None and self.handle.pidfd is not None),
+        }
 
     def close(self) -> None:
         """Let all descriptors go."""
