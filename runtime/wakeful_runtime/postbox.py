@@ -14,12 +14,16 @@ class Postbox:
         self._lock = threading.Lock()
         self._early: list[Callable[[], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._carry: Callable[[Callable[[], None]], None] | None = None
         self._closed = False
 
     def post(self, call: Callable[[], None]) -> None:
         """Run `call` on the loop; dropped once the box or the loop is closed."""
         with self._lock:
-            loop = self._loop
+            loop, carry = self._loop, self._carry
+            if carry is not None:
+                carry(call)
+                return
             if loop is None:
                 if not self._closed:
                     self._early.append(call)
@@ -38,7 +42,15 @@ class Postbox:
         for call in early:
             loop.call_soon(call)
 
+    def attach_to(self, carry: Callable[[Callable[[], None]], None]) -> None:
+        """The same for a loop that isn't asyncio's: `carry` may be called from any thread and must not block."""
+        with self._lock:
+            self._carry = carry
+            early, self._early = self._early, []
+        for call in early:
+            carry(call)
+
     def close(self) -> None:
         """Nothing more is carried."""
         with self._lock:
-            self._closed, self._loop = True, None
+            self._closed, self._loop, self._carry = True, None, None

@@ -1,0 +1,30 @@
+"""How a new supervisor takes over what runs: nothing that is healthy notices."""
+
+from __future__ import annotations
+
+import asyncio
+
+from wakeful_runtime.child import Child
+from wakeful_runtime.supervisor import Supervisor
+
+HELLO_S = 1.0
+"""How long to wait for the hellos of the lives that run; they come within milliseconds, except from a hung one."""
+
+
+async def adopt(supervisor: Supervisor) -> None:
+    """Begin, with what init and the store know. Init's table must have been handed to the supervisor before.
+
+    A life that runs and was never told GO has run no user code; it is ended, and begun anew by the rule. A kill that
+    the supervisor before this one had begun is finished under its real reason.
+    """
+    lines = supervisor.lines
+    deadline = lines.clock() + HELLO_S
+    while lines.clock() < deadline and any(_silent(child) for child in supervisor.children.values()):
+        lines.control.drain()
+        await asyncio.sleep(0.005)
+    supervisor.boot(supervisor.keeping.known(supervisor.children))
+
+
+def _silent(child: Child) -> bool:
+    present = child.present
+    return present is not None and not present.exited and not present.connected

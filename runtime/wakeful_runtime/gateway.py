@@ -1,0 +1,153 @@
+"""The root supervisor: the node's own processes, the user's tree, who is where, and the API."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+
+import structlog
+
+from wakeful.errors import NodeError
+from wakeful.exits import ExitReason
+from wakeful.plan import ChildPlan, MonitorPlan
+from wakeful.policy import Heartbeat
+from wakeful.rules.events import StopAll
+from wakeful_runtime.adoption import adopt
+from wakeful_runtime.api import Api
+from wakeful_runtime.apiserver import ApiServer
+from wakeful_runtime.birth import Birth
+from wakeful_runtime.child import Body
+from wakeful_runtime.initclient import Disowned, Held, InitClient, Push, StopOrder
+from wakeful_runtime.lines import Lines
+from wakeful_runtime.logs import open_log
+from wakeful_runtime.nodeplan import NodeStart, read_start
+from wakeful_runtime.processes import boot_id
+from wakeful_runtime.store.client import StoreClient
+from wakeful_runtime.supervisor import Supervisor
+from wakeful_runtime.transport.control import ControlServer
+
+BEAT_S = 0.5
+"""How often the main loop tells init that it runs; init's patience is 2 s."""
+
+FOREVER = 1_000_000_000
+
+SYSTEM_HEARTBEAT = Heartbeat(every=1.0, timeout=3.0, startup=20.0)
+"""The node's own processes, monitors among them, must be found hung sooner than any session."""
+
+
+def main(birth: Birth) -> int:
+    """Run the gateway; the exit status."""
+    open_log(birth.path, birth.incarnation)
+    return asyncio.run(GatewayProcess(birth, read_start(birth.directory)).run())
+
+
+def system_plan() -> MonitorPlan:
+    """The node's own processes: restarted for ever."""
+    store = ChildPlan(name="store", kind="store", heartbeat=SYSTEM_HEARTBEAT, shutdown=10.0, failures_in_a_row=FOREVER)
+    return MonitorPlan(name="system", children=(store,), max_restarts=FOREVER, failures_in_a_row=FOREVER)
+
+
+class GatewayProcess:
+    """One life of the gateway."""
+
+    def __init__(self, birth: Birth, start: NodeStart) -> None:
+        self._birth = birth
+        self._start = start
+        self._log = structlog.get_logger("wakeful.gateway")
+        self._stopped: asyncio.Future[ExitReason] | None = None
+        self._system_stopped: asyncio.Future[ExitReason] | None = None
+        self._supervisors: tuple[Supervisor, ...] = ()
+        self._early: list[Push] = []
+        self._stopping = False
+        self._booted = False
+        self._beaten_at = time.monotonic()
+
+    async def run(self) -> int:
+        """Adopt, supervise, stop; the exit status."""
+        loop = asyncio.get_running_loop()
+        self._stopped, self._system_stopped = loop.create_future(), loop.create_future()
+        lines = self._lines()
+        lines.control.open()
+        system = Supervisor(system_plan(), "", lines, on_finished=_settle(self._system_stopped))
+        root = Supervisor(self._start.plan.root, "", lines, on_finished=_settle(self._stopped))
+        self._supervisors = (system, root)
+        server = ApiServer(self._birth.directory, Api(self._start, system, root, lines))
+        beating = loop.create_task(self._beat(lines))
+        try:
+            await lines.init.connect()
+            await adopt(system)
+            server.open()
+            await root.keeping.discover(root.children, spawned=False)
+            await adopt(root)
+            self._booted = True
+            for push in self._early:
+                self._pushed(push)
+            await self._stopped
+            await self._stop_system(system, lines)
+            await lines.init.stopped()
+        finally:
+            beating.cancel()
+            server.close()
+            for supervisor in self._supervisors:
+                await supervisor.close()
+            await lines.store.close()
+            await lines.init.close()
+            lines.control.close()
+        return 0
+
+    async def _stop_system(self, system: Supervisor, lines: Lines) -> None:
+        assert self._system_stopped is not None
+        await lines.store.flush(2.0)
+        system.tell(StopAll(ExitReason(kind="shutdown", what="the node stops", at=time.time())))
+        await self._system_stopped
+
+    def _lines(self) -> Lines:
+        birth = self._birth
+        init = InitClient(
+            birth.directory, birth.path, birth.incarnation, birth.token, on_push=self._pushed, on_table=self._table
+        )
+        control = ControlServer(birth.directory, birth.path, self._heard)
+        store = StoreClient(birth.directory, f"{birth.path}#{birth.incarnation}")
+        return Lines(birth.directory, birth.path, birth.incarnation, boot_id(), self._start.epoch, init, control, store)
+
+    async def _beat(self, lines: Lines) -> None:
+        while True:
+            try:
+                await lines.init.beat()
+            except NodeError as error:
+                self._log.warning("init does not answer the beat", error=str(error))
+            await asyncio.sleep(BEAT_S)
+
+    def _pushed(self, push: Push) -> None:
+        match push:
+            case Disowned():
+                os._exit(74)  # a newer gateway runs: this one must not do anything more, not even unwind
+            case _ if not self._booted:
+                self._early.append(push)
+            case StopOrder():
+                if not self._stopping:
+                    self._stopping = True
+                    root = self._supervisors[1]
+                    root.tell(StopAll(ExitReason(kind="shutdown", what=push.why, at=time.time())))
+            case _:
+                for supervisor in self._supervisors:
+                    supervisor.pushed(push)
+
+    def _table(self, held: list[Held]) -> None:
+        for each in held:
+            for supervisor in self._supervisors:
+                supervisor.held(each)
+
+    def _heard(self, kind: str, path: str, incarnation: int, token: str, body: Body) -> None:
+        for supervisor in self._supervisors:
+            supervisor.heard(kind, path, incarnation, token, body)
+
+
+def _settle(future: asyncio.Future[ExitReason]) -> Callable[[ExitReason], None]:
+    def settle(reason: ExitReason) -> None:
+        if not future.done():
+            future.set_result(reason)
+
+    return settle

@@ -1,0 +1,142 @@
+"""What a supervisor keeps in the store, so that the next one can take over."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from wakeful.exits import ExitReason
+from wakeful.plan import ChildPlan
+from wakeful.rules.childstate import ChildState
+from wakeful.rules.events import KnownChild
+from wakeful_runtime.child import Body, Child, Present
+from wakeful_runtime.lines import Lines
+from wakeful_runtime.store.client import StoreRefused
+
+_OVER = frozenset({"done", "failed"})
+
+
+class Keeping:
+    """Writes are in order and coalesced per child; nobody waits for them but `flush`."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._unsaved: dict[str, tuple[str, Body]] = {}
+        self._writer: asyncio.Task[None] | None = None
+        self._rows: dict[str, Body] = {}
+
+    def save(self, child: Child, state: ChildState) -> None:
+        """Keep the child's counters."""
+        row = {
+            "path": child.path,
+            "owner": self._lines.path,
+            "by": self._lines.incarnation,
+            "plan": child.plan.model_dump(mode="python") if state.dynamic else None,
+            "state": state.status,
+            "data": {"state": state.dump(), "epoch": self._lines.epoch, "mono": self._lines.clock(), "wall": time.time()},
+        }
+        self._write(child.path, "placement_put", row)
+
+    def forget(self, child: Child) -> None:
+        """Keep nothing more of it."""
+        self._write(child.path, "placement_delete", {"path": child.path})
+
+    async def flush(self) -> None:
+        """Done when all that was to be kept is committed."""
+        while self._writer is not None and not self._writer.done():
+            await asyncio.shield(self._writer)
+
+    def _write(self, path: str, op: str, row: Body) -> None:
+        self._unsaved[path] = (op, row)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.get_running_loop().create_task(self._write_all())
+
+    async def _write_all(self) -> None:
+        while self._unsaved:
+            path = next(iter(self._unsaved))
+            op, row = self._unsaved.pop(path)
+            await self._lines.store.request(op, **row)
+
+    async def ended(self, child: Child, present: Present, reason: ExitReason) -> tuple[ExitReason, tuple[int, ...] | None]:
+        """Tell the store; the reason as the store sees it (a committed result stands), and the run's checkpoints."""
+        about = {"path": child.path, "incarnation": present.life.incarnation}
+        try:
+            await self._lines.store.request("end_life", reason=reason.model_dump(mode="json"), **about)
+        except StoreRefused as refused:
+            if refused.code != "missing":  # its incarnation was never committed: it ran no user code
+                raise
+            return reason, None
+        run = await self._lines.store.request("run", run_id=child.run_id)
+        if run.get("outcome") is not None and reason.kind != "returned":
+            reason = reason.model_copy(update={"kind": "returned", "what": f"its outcome was committed: {run['outcome']}"})
+        elif run.get("outcome") is None and reason.kind == "returned" and child.plan.kind == "session":
+            reason = reason.model_copy(update={"kind": "exited", "what": "it left without committing a result"})
+        told = await self._lines.store.request("checkpoints", run_id=child.run_id)
+        return reason, tuple([int(row["seq"]) for row in told["rows"]])
+
+    async def end_run(self, child: Child, incarnation: int, outcome: str, why: str) -> None:
+        """Commit the outcome of a run that ended otherwise than by returning."""
+        await self._lines.store.request(
+            "finish",
+            path=child.path,
+            incarnation=incarnation,
+            run_id=child.run_id,
+            outcome=outcome,
+            why=why,
+        )
+
+    async def last_incarnation(self, path: str) -> int:
+        """The highest incarnation the store gave to a path, 0 if none."""
+        told = await self._lines.store.request("lives", path=path, limit=1)
+        return int(told["rows"][0]["incarnation"]) if told["rows"] else 0
+
+    async def discover(self, children: dict[str, Child], *, spawned: bool) -> None:
+        """Read what is kept of the children; those that were spawned are added to `children`.
+
+        Args:
+            spawned: this supervisor may have spawned children.
+        """
+        if not spawned and not any(child.stored for child in children.values()):
+            return
+        told = await self._lines.store.request("placements", owner=self._lines.path, by=self._lines.incarnation)
+        self._rows = {row["path"]: row for row in told["rows"]}
+        for path, row in self._rows.items():
+            name = path.rsplit("/", 1)[-1]
+            if name not in children and row.get("plan"):
+                children[name] = Child(ChildPlan.model_validate(row["plan"]), path)
+
+    def known(self, children: dict[str, Child]) -> tuple[KnownChild, ...]:
+        """What is known of the children, from the store (`discover`) and from what runs."""
+        return tuple([self._known(child, self._rows.get(child.path)) for child in children.values()])
+
+    def _known(self, child: Child, row: Body | None) -> KnownChild:
+        present = child.present
+        state, shift = self._saved(row)
+        last = present.life.incarnation if present else 0
+        return KnownChild(
+            name=child.name,
+            saved=state,
+            plan=child.plan if row and row.get("plan") else None,
+            incarnation=max(last, state.incarnation if state else 0),
+            running=present is not None,
+            ready=present is not None and present.ready,
+            shift=shift,
+        )
+
+    def _saved(self, row: Body | None) -> tuple[ChildState | None, float]:
+        data: dict[str, Any] | None = (row or {}).get("data")
+        if not data:
+            return None, 0.0
+        try:
+            state = ChildState.load(data["state"])
+        except ValidationError:
+            return None, 0.0
+        fresh_start = data.get("epoch") != self._lines.epoch
+        if fresh_start and state.status in _OVER and not state.dynamic:
+            state = replace(state, status="waiting", run_open=False)
+        shift = (self._lines.clock() - data["mono"]) - (time.time() - data["wall"]) if fresh_start else 0.0
+        return state, shift

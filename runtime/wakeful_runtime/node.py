@@ -1,0 +1,113 @@
+"""Running a node: here as its keeper, or in a process of its own for as long as a block lasts."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, Self
+
+from wakeful.errors import NodeError
+from wakeful.plan import ChildPlan, MonitorPlan, NodePlan
+from wakeful.tree import Gateway
+from wakeful_runtime.asyncclient import AsyncClient, connect
+from wakeful_runtime.client import runs_in
+from wakeful_runtime.directory import NodeDirectory, default_directory
+from wakeful_runtime.keeper import keep
+from wakeful_runtime.nodeplan import pack_plan, write_start
+from wakeful_runtime.roles import PRELOAD, enter
+from wakeful_runtime.sessions import SESSIONS
+
+START_S = 60.0
+STOP_S = 60.0
+
+
+def run_node(directory: NodeDirectory, plan: NodePlan, *, on_ready: Callable[[int], None] | None = None) -> int:
+    """Be the keeper of a node until it is stopped; the exit status.
+
+    A node that lost its keeper and runs on is attached to, with the plan it runs; otherwise a node starts from `plan`.
+
+    Raises:
+        NodeError: a node with a keeper runs there, or the directory can't be used.
+    """
+    directory.create()
+    if not runs_in(directory):
+        write_start(directory, complete(plan))
+    return keep(directory, enter, preload=(*PRELOAD, *plan.preload), on_ready=on_ready)
+
+
+def complete(plan: NodePlan) -> NodePlan:
+    """The plan with the built-in monitor that dynamic sessions live under, where agents are declared."""
+    if not plan.agents or any(child.name == SESSIONS for child in plan.root.children):
+        return plan
+    monitor = MonitorPlan(name=SESSIONS, agents=plan.agents)
+    child = ChildPlan(name=SESSIONS, kind="monitor", monitor=monitor, shutdown=None)
+    root = plan.root.model_copy(update={"children": (*plan.root.children, child)})
+    return plan.model_copy(update={"root": root})
+
+
+class Node:
+    """`async with Node(tree, directory=path) as node:` runs a node; leaving the block stops it.
+
+    Args:
+        tree: what to run.
+        directory: the node's; default a temporary one that is removed afterwards.
+    """
+
+    def __init__(self, tree: Gateway, directory: Path | str | None = None) -> None:
+        self._plan = tree.plan()
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        if directory is None:
+            self._scratch = tempfile.TemporaryDirectory(prefix="wakeful-")
+            directory = self._scratch.name
+        self._directory = NodeDirectory(directory)
+        self._keeper: subprocess.Popen[bytes] | None = None
+        self._client: AsyncClient | None = None
+
+    async def __aenter__(self) -> AsyncClient:
+        self._directory.create()
+        with tempfile.TemporaryFile() as said:
+            self._keeper = await asyncio.to_thread(self._start, said)
+            try:
+                self._client = await connect(self._directory.root)
+            except BaseException:
+                await self._stop()
+                raise
+        return self._client
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._client is not None:
+            await self._client.close()
+        await self._stop()
+
+    def _start(self, said: IO[bytes]) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-P", "-m", "wakeful_runtime.keeping_node", str(self._directory.root)]
+        keeper = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, start_new_session=True
+        )
+        assert keeper.stdin is not None and keeper.stdout is not None
+        keeper.stdin.write(pack_plan(self._plan))
+        keeper.stdin.close()
+        ready = keeper.stdout.readline()
+        keeper.stdout.close()
+        if not ready:
+            keeper.wait(STOP_S)
+            said.seek(0)
+            words = said.read().decode("utf-8", "replace").strip().splitlines()
+            raise NodeError(words[-1] if words else f"the node did not start: status {keeper.returncode}")
+        return keeper
+
+    async def _stop(self) -> None:
+        keeper = self._keeper
+        if keeper is not None and keeper.poll() is None:
+            keeper.terminate()
+            await asyncio.to_thread(keeper.wait, STOP_S)
+        if self._scratch is not None:
+            self._scratch.cleanup()
+
+
+__all__ = ["Node", "complete", "run_node"]

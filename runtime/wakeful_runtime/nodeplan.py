@@ -1,0 +1,82 @@
+"""The file a node starts from: its plan and which start this is."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from wakeful.errors import CodecError, NodeError
+from wakeful.plan import NodePlan
+from wakeful_runtime.directory import NodeDirectory
+from wakeful_runtime.wire import pack, unpack
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_DEPTH = 128
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStart:
+    """What `wakeful run` began.
+
+    Attributes:
+        epoch: another one with every `wakeful run` that starts a node; the same while parts of it are replaced.
+        at: wall time.
+    """
+
+    plan: NodePlan
+    epoch: str
+    at: float
+
+
+def write_start(directory: NodeDirectory, plan: NodePlan) -> NodeStart:
+    """Put the plan where every gateway of this start finds it."""
+    start = NodeStart(plan, uuid.uuid4().hex, time.time())
+    scratch = directory.plan.with_suffix(".new")
+    packed = pack({"plan": plan.model_dump(mode="python"), "epoch": start.epoch, "at": start.at})
+    try:
+        with open(scratch, "wb", opener=_private) as file:  # noqa: PTH123 (an opener is needed)
+            file.write(packed)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(directory.plan)
+    except OSError as error:
+        raise NodeError(f"can't write {directory.plan}: {error.strerror}") from None
+    return start
+
+
+def read_start(directory: NodeDirectory) -> NodeStart:
+    """What the node was started from.
+
+    Raises:
+        NodeError: there is none, or it can't be read.
+    """
+    try:
+        raw = unpack(directory.plan.read_bytes(), max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
+        return NodeStart(NodePlan.model_validate(raw["plan"]), raw["epoch"], raw["at"])
+    except (OSError, CodecError, ValueError, KeyError, TypeError) as error:
+        raise NodeError(f"{directory.plan} can't be read: {error}") from None
+
+
+def pack_plan(plan: NodePlan) -> bytes:
+    """A plan for another process."""
+    return pack(plan.model_dump(mode="python"))
+
+
+def unpack_plan(data: bytes) -> NodePlan:
+    """What `pack_plan` made.
+
+    Raises:
+        NodeError: these bytes aren't a plan.
+    """
+    try:
+        return NodePlan.model_validate(unpack(data, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH))
+    except (CodecError, ValidationError) as error:
+        raise NodeError(f"this is no plan of a node: {error}") from None
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)

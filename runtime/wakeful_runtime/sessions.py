@@ -1,0 +1,147 @@
+"""Sessions on demand: spawn, send, list, stop, result; the JSON of api.md §3."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from wakeful.duration import seconds
+from wakeful.errors import NodeError, SpecError
+from wakeful.plan import ChildPlan
+from wakeful.policy import Heartbeat
+from wakeful_runtime.child import Body
+from wakeful_runtime.lines import Lines
+from wakeful_runtime.naming import find_row
+from wakeful_runtime.nodeplan import NodeStart
+from wakeful_runtime.verbs import Verbs
+
+SESSIONS = "sessions"
+"""The built-in monitor dynamic sessions live under."""
+
+_POLL_S = 0.05
+_STORE_S = 5.0
+
+
+class Sessions:
+    """The sessions verbs of the gateway."""
+
+    def __init__(
+        self, start: NodeStart, verbs: Verbs, lines: Lines, rows: Callable[[], Awaitable[list[Body]]]
+    ) -> None:
+        self._agents = {each.name: each for each in start.plan.agents}
+        self._root = verbs
+        self._lines = lines
+        self._rows = rows
+        self.verbs: dict[str, Callable[[Body], Awaitable[Any]]] = {
+            "sessions_spawn": self._spawn,
+            "sessions_stop": self._stop,
+            "sessions_result": self._result,
+            "sessions_list": self._list,
+            "session_status": self._status,
+            "sessions_history": self._history,
+        }
+
+    async def _spawn(self, args: Body) -> Body:
+        if not isinstance(args.get("task"), str):
+            return {"status": "error", "error": "task is required: what should the session do?"}
+        try:
+            plan = self._plan(args)
+        except (NodeError, SpecError) as error:
+            return {"status": "error", "error": str(error)}
+        label = plan.name
+        try:
+            told = await self._root.call("add", {"path": SESSIONS, "plan": plan.model_dump(mode="python")})
+        except NodeError as error:
+            forbidden = "running" in str(error) or "max_" in str(error)
+            return {"status": "forbidden" if forbidden else "error", "error": str(error)}
+        run_id = told.get("run_id") or ""
+        key = f"agent:{plan.agent}:session:{label if not args.get('label') else run_id or label}"
+        return {
+            "status": "accepted",
+            "runId": run_id,
+            "key": key,
+            "childSessionKey": key,
+            "path": f"{SESSIONS}/{label}",
+        }
+
+    def _plan(self, args: Body) -> ChildPlan:
+        agent = self._agent(args.get("agentId"))
+        label = args.get("label") or uuid.uuid4().hex[:12]
+        update: Body = {"name": label, "label": args.get("label"), "agent": agent.name}
+        given = dict(agent.args) | dict(args.get("args") or {})
+        update["args"] = {**given, "task": args["task"]}
+        if args.get("runTimeoutSeconds"):
+            update["run_timeout"] = float(args["runTimeoutSeconds"])
+        if args.get("cleanup"):
+            update["cleanup"] = args["cleanup"]
+        if args.get("recovery"):
+            update["recovery"] = args["recovery"]
+        if args.get("heartbeat"):
+            heart = {key: seconds(value, of=f"heartbeat.{key}") for key, value in dict(args["heartbeat"]).items()}
+            update["heartbeat"] = Heartbeat(**heart).for_session()
+        return ChildPlan.model_validate({**agent.model_dump(mode="python"), **update})
+
+    def _agent(self, name: object) -> ChildPlan:
+        if name is None:
+            if "main" in self._agents:
+                return self._agents["main"]
+            if len(self._agents) == 1:
+                return next(iter(self._agents.values()))
+        found = self._agents.get(str(name)) if name is not None else None
+        if found is None:
+            there = ", ".join(sorted(self._agents)) or "none: add `agents=[Child(…)]` to the Gateway"
+            raise NodeError(f"no agent {name!r}; agents are {there}" if name else f"say which agentId; agents are {there}")
+        return found
+
+    async def _row(self, args: Body) -> Body:
+        key, label = args.get("sessionKey"), args.get("label")
+        if key and label and key != label:
+            raise NodeError("give sessionKey or label, not two different ones")
+        name = key or label or args.get("path")
+        if not name:
+            raise NodeError("say which session: sessionKey or label")
+        return find_row(await self._rows(), str(name))
+
+    async def _stop(self, args: Body) -> Body:
+        row = await self._row(args)
+        await self._root.call("stop", {"path": row["path"], "why": "sessions_stop"})
+        return await self._outcome(row, float(args.get("timeoutSeconds") or 0))
+
+    async def _result(self, args: Body) -> Body:
+        return await self._outcome(await self._row(args), float(args.get("timeoutSeconds") or 0))
+
+    async def _outcome(self, row: Body, timeout: float) -> Body:
+        """Wait for the run's outcome, at most `timeout` seconds."""
+        deadline = self._lines.clock() + timeout
+        while True:
+            run = await self._lines.store.request("run", timeout=_STORE_S, path=row["path"])
+            if run.get("outcome"):
+                taken = {key: run.get(key) for key in ("outcome", "why")}
+                value = run.get("value")
+                kept = {"result": value} if run["outcome"] == "ok" else {"partial": value}
+                return {"status": "ok", **taken, **kept}
+            if self._lines.clock() >= deadline:
+                return {"status": "timeout" if timeout else "accepted"}
+            await asyncio.sleep(_POLL_S)
+
+    async def _list(self, args: Body) -> list[Body]:
+        rows = [row for row in await self._rows() if row["kind"] in ("session", "command")]
+        return rows[: int(args.get("limit") or 1000)]
+
+    async def _status(self, args: Body) -> Body:
+        row = await self._row(args)
+        run = await self._lines.store.request("run", timeout=_STORE_S, path=row["path"])
+        return {**row, "outcome": run.get("outcome"), "lives": run.get("lives"), "run_id": run.get("run_id")}
+
+    async def _history(self, args: Body) -> Body:
+        row = await self._row(args)
+        path, limit = row["path"], int(args.get("limit") or 100)
+        ask = self._lines.store.request
+        return {
+            "path": path,
+            "events": (await ask("events", timeout=_STORE_S, after=0, limit=limit, path=path))["rows"],
+            "lives": (await ask("lives", timeout=_STORE_S, path=path, limit=limit))["rows"],
+            "checkpoints": (await ask("checkpoints", timeout=_STORE_S, path=path))["rows"],
+        }

@@ -1,0 +1,399 @@
+"""Carries out what the rules of supervision command, and tells them what became of it. It has no opinions."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from wakeful.errors import NodeError
+from wakeful.exits import ExitReason
+from wakeful.plan import ChildPlan, MonitorPlan
+from wakeful.rules import commands as c
+from wakeful.rules import events as e
+from wakeful.rules.childstate import ChildState
+from wakeful.rules.supervision import Supervision
+from wakeful_runtime.child import Body, Child, Present
+from wakeful_runtime.ending import end_hard
+from wakeful_runtime.initclient import Held, InitRefused, LifeContinued, LifeEmpty, LifeStopped, Push
+from wakeful_runtime.keeping import Keeping
+from wakeful_runtime.launch import Begun, LaunchRefused, launch
+from wakeful_runtime.lines import Lines
+from wakeful_runtime.lives import ExitReport
+from wakeful_runtime.reasons import needs_last_words, reason_of
+from wakeful_runtime.restartlimit import RestartLimit
+from wakeful_runtime.watch import Watch
+
+LAST_WORDS_S = 0.1
+"""How long an exit report waits for the child's own last words, which come on another socket."""
+
+
+class Supervisor:
+    """One supervisor: a plan, its rule, its children.
+
+    Args:
+        plan: what to supervise.
+        prefix: what children's paths begin with; "" for the gateway.
+        lines: init, control lane, store.
+        on_finished: called once when no child lives and none will.
+        on_change: called when something `ps` shows has changed.
+    """
+
+    def __init__(
+        self,
+        plan: MonitorPlan,
+        prefix: str,
+        lines: Lines,
+        *,
+        on_finished: Callable[[ExitReason], None],
+        limit: RestartLimit | None = None,
+        on_parked: Callable[[Child, c.Park], None] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.prefix = prefix
+        self.lines = lines
+        self.rule = Supervision(plan, seed=f"{lines.epoch} {prefix}", parallel=2 * (os.cpu_count() or 1))
+        self.children = {each.name: Child(each, self.path_of(each.name)) for each in plan.children}
+        self.keeping = Keeping(lines)
+        self.watch = Watch(self)
+        self.on_parked = on_parked
+        self.answers: dict[str, asyncio.Future[str]] = {}
+        self._limit = limit or RestartLimit()
+        self._on_finished = on_finished
+        self._events: deque[e.Event] = deque()
+        self._telling = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._booted = asyncio.Event()
+        self._log = structlog.get_logger("wakeful.supervisor").bind(supervisor=lines.path)
+
+    def path_of(self, name: str) -> str:
+        """The path of a child."""
+        return f"{self.prefix}/{name}" if self.prefix else name
+
+    def child(self, path: str) -> Child | None:
+        """The child at this path, if it is one of ours."""
+        name = path[len(self.prefix) + 1 :] if self.prefix else path
+        child = self.children.get(name)
+        return child if child is not None and child.path == path else None
+
+    def state(self, child: Child) -> ChildState | None:
+        """What the rule knows of it."""
+        return self.rule.child(child.name)
+
+    # what is learned
+
+    def tell(self, event: e.Event) -> None:
+        """Tell the rule, and carry out what it commands."""
+        self._events.append(event)
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            while self._events:
+                for command in self.rule.handle(self._events.popleft(), self.lines.clock()):
+                    self._carry_out(command)
+        finally:
+            self._telling = False
+
+    def boot(self, known: tuple[e.KnownChild, ...]) -> None:
+        """Begin, with what is known of the children."""
+        self.tell(e.Boot(known, paused=False))
+        self._booted.set()
+        for child in self.children.values():
+            if child.present is not None and not child.present.exited:
+                self.watch.begin(child, adopted=True)
+
+    def held(self, held: Held) -> None:
+        """Init holds this life of ours: take it over, or take its exit report."""
+        child = self.child(held.life.path)
+        if child is None:
+            return
+        present = child.present
+        if present is None or present.life.incarnation < held.life.incarnation:
+            child.present = present = Present(held.life, held.life.incarnation, held.pidfd, went=True)
+        elif present.life.incarnation == held.life.incarnation and held.pidfd is not None:
+            present.close()
+            present.pidfd = held.pidfd
+        if held.exit is not None:
+            self.pushed(held.exit)
+
+    def pushed(self, push: Push) -> None:
+        """News from init."""
+        match push:
+            case ExitReport():
+                child = self.child(push.path)
+                if child is None:
+                    return
+                present = child.living(push.incarnation)
+                if present is not None:
+                    present.exited = True
+                    self.spawn(self._ended(child, present, push))
+                elif child.present is None or child.present.life.incarnation != push.incarnation:
+                    self.spawn(self._acknowledge(push.path, push.incarnation))
+            case LifeEmpty():
+                child = self.child(push.path)
+                if child is not None:
+                    self.tell(e.Emptied(child.name, push.incarnation))
+            case LifeStopped() | LifeContinued():
+                child = self.child(push.path)
+                if child is not None:
+                    self.watch.stopped(child, push.incarnation, isinstance(push, LifeStopped))
+            case _:
+                return
+
+    async def _ended(self, child: Child, present: Present, report: ExitReport) -> None:
+        await self._booted.wait()
+        if needs_last_words(present, report):
+            deadline = self.lines.clock() + LAST_WORDS_S
+            while present.bye is None and self.lines.clock() < deadline:
+                self.lines.control.drain()
+                await asyncio.sleep(0.005)
+        state = self.state(child)
+        reason = reason_of(present, report, ordered=state.ordered if state else None)
+        checkpoints: tuple[int, ...] | None = None
+        if child.stored:
+            reason, checkpoints = await self.keeping.ended(child, present, reason)
+        self.watch.over(child, present, reason)
+        present.close()
+        self.tell(e.Ended(child.name, present.number, reason, report.empty, checkpoints))
+        await self.keeping.flush()
+        await self._acknowledge(child.path, present.life.incarnation)
+
+    async def _acknowledge(self, path: str, incarnation: int) -> None:
+        try:
+            await self.lines.init.ack(path, incarnation)
+        except NodeError as error:
+            self._log.warning("exit report not acknowledged", path=path, error=str(error))
+
+    # what is commanded
+
+    def _carry_out(self, command: c.Command) -> None:
+        match command:
+            case c.Launch():
+                self.spawn(self._launch(command))
+            case c.StopLife():
+                self._stop_life(command)
+            case c.KillLife():
+                self._kill_life(command)
+            case c.WakeAt():
+                self._wake_at(command.at)
+            case c.Save():
+                self.keeping.save(self.children[command.child], command.state)
+            case c.Note():
+                self._note(command)
+            case c.Park():
+                child = self.children[command.child]
+                if self.on_parked is not None:
+                    self.on_parked(child, command)
+            case c.Unpark():
+                pass
+            case c.EndRun():
+                child = self.children[command.child]
+                if child.stored:
+                    self.spawn(self.keeping.end_run(child, command.incarnation, command.outcome, command.why))
+            case c.Forget():
+                child = self.children.pop(command.child)
+                self.keeping.forget(child)
+            case c.Refuse():
+                waiter = self.answers.pop(command.child, None)
+                if waiter is not None and not waiter.done():
+                    waiter.set_exception(NodeError(command.why))
+            case c.Finished():
+                self._on_finished(command.reason)
+
+    async def _launch(self, command: c.Launch) -> None:
+        child = self.children[command.child]
+        if command.limited:
+            await self._limit.admitted()
+        try:
+            begun = await launch(self.lines, child, command)
+        except LaunchRefused as refused:
+            self._log.warning("launch failed", path=child.path, why=refused.why)
+            self.tell(e.LaunchFailed(child.name, command.incarnation, refused.why, refused.counts, refused.last, refused.begun))
+            return
+        self._begin(child, begun)
+        self.tell(e.Launched(child.name, command.incarnation, begun.resumed))
+        waiter = self.answers.pop(child.name, None)
+        if waiter is not None and not waiter.done():
+            waiter.set_result(child.run_id)
+
+    def _begin(self, child: Child, begun: Begun) -> None:
+        child.present = begun.present
+        child.run_id, child.run_started_at = begun.run_id, begun.run_started_at
+        self.watch.begin(child, adopted=False)
+        if child.hello is not None and child.hello[0] == begun.present.life.incarnation:
+            _, token, body = child.hello
+            child.hello = None
+            self.heard("hello", child.path, begun.present.life.incarnation, token, body)
+
+    def _stop_life(self, command: c.StopLife) -> None:
+        child = self.children[command.child]
+        present = child.numbered(command.incarnation)
+        if present is not None:
+            self.send(child, present, "stop", {"reason": command.reason.model_dump(mode="json"), "deadline_s": command.deadline_s})
+
+    def _kill_life(self, command: c.KillLife) -> None:
+        child = self.children[command.child]
+        present = child.numbered(command.incarnation)
+        if present is None or present.ending:
+            return
+        present.ending = True
+        if present.condemned is None:
+            present.condemned = command.reason
+        self.spawn(self._end(child, present))
+
+    async def _end(self, child: Child, present: Present) -> None:
+        try:
+            await end_hard(self, child, present)
+        except InitRefused as refused:
+            if refused.code != "gone":
+                raise
+        finally:
+            present.ending = False  # a later KillLife may try again
+
+    def _wake_at(self, at: float | None) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        loop = asyncio.get_running_loop()
+        delay = None if at is None else max(0.0, at - self.lines.clock())
+        self._alarm = None if delay is None else loop.call_later(delay, self.tell, e.Tick())
+
+    def _note(self, note: c.Note) -> None:
+        child = self.children.get(note.child) if note.child else None
+        path = child.path if child else (self.prefix or self.lines.path)
+        state = self.state(child) if child else None
+        incarnation = state.incarnation if state else self.lines.incarnation
+        self.lines.journal(note.event, path, int(str(note.fields.get("incarnation", incarnation))), note.fields)
+
+    # the control lane
+
+    def heard(self, kind: str, path: str, incarnation: int, token: str, body: Body) -> None:
+        """A message of a child's control thread; anything that isn't from its present life is dropped."""
+        child = self.child(path)
+        if child is None:
+            return
+        present = child.living(incarnation)
+        if present is None:
+            if kind == "hello" and (child.present is None or child.present.life.incarnation < incarnation):
+                child.hello = (incarnation, token, body)
+            return
+        if present.life.token != token:
+            self._log.warning("control message with a wrong token", path=path, incarnation=incarnation)
+            return
+        match kind:
+            case "hello":
+                self._hello(child, present, body)
+            case "answer" | "event":
+                self.watch.heard(child, present, kind, body)
+            case "ready":
+                self._ready(child, present)
+            case "bye":
+                present.bye = ExitReason.model_validate(body.get("reason"))
+            case _:
+                waiter = present.waiters.pop(int(body.get("nonce") or 0), None)
+                if waiter is not None:
+                    waiter(body)
+
+    def _hello(self, child: Child, present: Present, body: Body) -> None:
+        present.connected = True
+        if present.go is not None and not present.went:
+            present.went = True
+            self.lines.control.send(child.path, present.life.incarnation, present.life.token, "go", present.go)
+        waiting, present.orders = present.orders, []
+        for kind, order in waiting:
+            self.lines.control.send(child.path, present.life.incarnation, present.life.token, kind, order)
+        self.watch.heard(child, present, "hello", body)
+        if body.get("ready"):
+            self._ready(child, present)
+
+    def _ready(self, child: Child, present: Present) -> None:
+        if not present.ready:
+            present.ready = True
+            self.watch.ready(child, present)
+            if self._booted.is_set():
+                self.tell(e.Ready(child.name, present.number))
+
+    def send(self, child: Child, present: Present, kind: str, body: Body) -> None:
+        """To the child's control thread: now, or as soon as it connects."""
+        if present.connected:
+            self.lines.control.send(child.path, present.life.incarnation, present.life.token, kind, body)
+        else:
+            present.orders.append((kind, body))
+
+    async def ask(self, child: Child, kind: str, body: Body, timeout: float) -> Body:
+        """A control message that is answered with the same nonce.
+
+        Raises:
+            NodeError: it has no life, or gave no answer within `timeout` seconds.
+        """
+        present = child.present
+        if present is None or present.exited:
+            raise NodeError(f"{child.path} is not running")
+        nonce = self.lines.number()
+        answer: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
+        present.waiters[nonce] = lambda got: None if answer.done() else answer.set_result(got)
+        try:
+            self.send(child, present, kind, {"nonce": nonce, **body})
+            async with asyncio.timeout(timeout):
+                return await answer
+        except TimeoutError:
+            raise NodeError(f"{child.path} did not answer within {timeout:g} s") from None
+        finally:
+            present.waiters.pop(nonce, None)
+
+    # children that come and go
+
+    async def add(self, plan: ChildPlan, *, exempt: bool = False, timeout: float = 30.0) -> Child:
+        """Start a spawned child.
+
+        Raises:
+            NodeError: refused (a limit, the name lives), or not begun in time.
+        """
+        known = self.children.get(plan.name)
+        state = self.rule.child(plan.name)
+        if known is not None and state is not None and not state.over:
+            raise NodeError(f"{known.path} is running")
+        child = Child(plan, self.path_of(plan.name))
+        last = await self.keeping.last_incarnation(child.path)
+        self.children[plan.name] = child
+        waiter = self.answers[plan.name] = asyncio.get_running_loop().create_future()
+        self.tell(e.ChildAdded(plan, last, exempt))
+        try:
+            async with asyncio.timeout(timeout):
+                await waiter
+        except NodeError:
+            if known is None:
+                self.children.pop(plan.name, None)
+            raise
+        except TimeoutError:
+            pass  # accepted, and waiting for its turn
+        return child
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run it beside; its failure is this process's failure."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._log.error("supervision failed", exc_info=task.exception())
+            asyncio.get_running_loop().call_exception_handler({"message": "supervision failed", "exception": task.exception()})
+
+    async def close(self) -> None:
+        """Stop watching; the children live on."""
+        self.watch.close()
+        if self._alarm is not None:
+            self._alarm.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for child in self.children.values():
+            if child.present is not None:
+                child.present.close()

@@ -1,0 +1,262 @@
+"""Probes the children of a supervisor and has the rules judge what is heard. Never asks and waits."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from wakeful.errors import CodecError
+from wakeful.exits import ExitReason, Verdict
+from wakeful.rules import doubt as doubts
+from wakeful.rules.events import Condemned, Progressed, StopChild
+from wakeful.rules.facts import Answer, Facts, Probe, read_pulse
+from wakeful.rules.judgement import Judgement
+from wakeful.rules.verdict import judge
+from wakeful_runtime.child import Body, Child, Present
+from wakeful_runtime.vitals import clocks, look
+
+if TYPE_CHECKING:
+    from wakeful_runtime.supervisor import Supervisor
+
+SUSPICIOUS_TICK = 0.25
+"""How often a monitor with a probe outstanding looks at its own clocks; without one it sleeps until something is due."""
+
+COALESCE = 0.01
+"""Children due within so many seconds are looked at in one wake-up."""
+
+STORE_AWAY_S = 1.0
+"""A store that has not answered for so long is away: no killing verdict meanwhile (design.md §4)."""
+
+
+class Watch:
+    """The heartbeats of one supervisor's children."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._lines = supervisor.lines
+        self._doubt = doubts.Doubt()
+        self._heap: list[tuple[float, int, Child, Present]] = []
+        self._numbers = itertools.count()
+        self._asked: set[str] = set()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._due = float("inf")
+        self._log = structlog.get_logger("wakeful.monitor").bind(monitor=self._lines.path)
+
+    # the life of a watch
+
+    def begin(self, child: Child, *, adopted: bool) -> None:
+        """Watch the child's present life."""
+        present = child.present
+        if present is None:
+            return
+        now = self._lines.clock()
+        known = present.facts
+        present.facts = Facts(
+            kind=child.watched_kind,
+            launched_at=present.life.forked_at,
+            watched_at=now,
+            ready_at=now if present.ready else None,
+            answer=known.answer if known else None,
+        )
+        if adopted:
+            self._probe(child, present, now)
+        self._time_run(child)
+        self._judge(child, present, now)
+
+    def _time_run(self, child: Child) -> None:
+        if child.plan.run_timeout is None or not child.run_started_at:
+            return
+        left = child.run_started_at + child.plan.run_timeout - time.time()
+        asyncio.get_running_loop().call_later(max(0.0, left), self._run_over, child, child.run_id)
+
+    def _run_over(self, child: Child, run_id: str) -> None:
+        state = self._supervisor.state(child)
+        if child.run_id == run_id and state is not None and not state.over:
+            what = f"the run took longer than its run_timeout of {child.plan.run_timeout:g} s"
+            self._supervisor.tell(StopChild(child.name, ExitReason(kind="run_timeout", what=what, at=time.time())))
+
+    def ready(self, child: Child, present: Present) -> None:
+        """`on_start` returned."""
+        if present.facts is not None:
+            now = self._lines.clock()
+            present.facts = replace(present.facts, ready_at=present.facts.ready_at or now)
+            self._judge(child, present, now)
+
+    def stopped(self, child: Child, incarnation: int, stopped: bool) -> None:
+        """Init saw that a signal stopped the process, or that it goes on."""
+        present = child.living(incarnation)
+        if present is not None and present.facts is not None:
+            now = self._lines.clock()
+            present.facts = replace(present.facts, stopped_at=now if stopped else None)
+            self._judge(child, present, now)
+
+    def over(self, child: Child, present: Present, reason: ExitReason) -> None:
+        """The life has ended."""
+        present.due = float("inf")
+        self._asked.discard(child.name)
+        if present.incident is not None:
+            child.recovering = present.incident
+            self._outcome(present.incident, f"killed ({reason.kind}); waiting for the next life to make progress", closed=False)
+
+    # what is heard
+
+    def heard(self, child: Child, present: Present, kind: str, body: Body) -> None:
+        """A hello, an answer, or an event of the control thread."""
+        facts = present.facts
+        raw = body.get("facts")
+        if raw is None and kind != "answer":
+            return
+        try:
+            pulse = read_pulse(raw or {})
+        except CodecError as error:
+            self._log.warning("facts dropped", path=child.path, error=str(error))
+            return
+        now = self._lines.clock()
+        if facts is None:
+            present.facts = facts = Facts(child.watched_kind, present.life.forked_at, now)
+        nonce = int(body.get("nonce") or 0)
+        sent_at = now
+        for probe in (facts.probe, facts.confirming):
+            if probe is not None and probe.nonce == nonce:
+                sent_at = probe.sent_at
+        answer = Answer(nonce, sent_at, now, float(body.get("loop_age") or 0.0), pulse)
+        before = facts.answer.pulse.checkpoint if facts.answer else None
+        present.facts = facts.answered(answer)
+        if present.facts.probe is None:
+            self._asked.discard(child.name)
+        self._progress(child, present, before is None or pulse.checkpoint != before)
+        self._judge(child, present, now)
+
+    def _progress(self, child: Child, present: Present, new_checkpoint: bool) -> None:
+        facts = present.facts
+        if facts is None or facts.answer is None or present.went is False:
+            return
+        pulse = facts.answer.pulse
+        begun = facts.ready_at
+        if pulse.checkpoint is not None and new_checkpoint:
+            self._supervisor.tell(Progressed(child.name, present.number, pulse.checkpoint.seq))
+        elif child.plan.kind == "actor" and pulse.handled:
+            self._supervisor.tell(Progressed(child.name, present.number))
+        else:
+            return
+        if child.recovering is not None and begun is not None:
+            self._outcome(child.recovering, f"recovered: incarnation {present.life.incarnation} made progress", closed=True)
+            child.recovering = None
+
+    def _outcome(self, incident: str, outcome: str, *, closed: bool) -> None:
+        fields: Body = {"id": incident, "outcome": outcome}
+        if closed:
+            fields["closed_at"] = time.time()
+        self._supervisor.spawn(self._write_outcome(fields))
+
+    async def _write_outcome(self, fields: Body) -> None:
+        await self._lines.store.request("incident_update", **fields)
+
+    # judging
+
+    def _tick(self) -> None:
+        self._alarm = None
+        due, self._due = self._due, float("inf")
+        self._lines.control.drain()
+        self._doubt, finding = doubts.observe(self._doubt, clocks(), due=due)
+        if finding is not None:
+            path, incarnation = self._lines.path, self._lines.incarnation
+            fields = {"cause": finding.cause, "lost_s": round(finding.lost, 3), "words": finding.words}
+            self._lines.journal("doubt", path, incarnation, fields)
+        now = self._lines.clock()
+        while self._heap and self._heap[0][0] <= now + COALESCE:
+            when, _, child, present = heapq.heappop(self._heap)
+            if present.due == when and child.present is present and not present.exited:
+                self._judge(child, present, now)
+        self._sleep()
+
+    def _judge(self, child: Child, present: Present, now: float) -> None:
+        facts = present.facts
+        if facts is None or present.exited or present.ending or child.present is not present:
+            return
+        state = self._supervisor.state(child)
+        facts = present.facts = replace(
+            facts,
+            doubt=self._doubt,
+            store_away=child.stored and self._lines.store.away_for() > STORE_AWAY_S,
+            stopping=state is not None and state.status == "stopping",
+        )
+        verdict = judge(facts, child.plan.heartbeat, now)
+        if verdict.probe_at is not None and verdict.probe_at <= now:
+            self._probe(child, present, now)
+        if verdict.look_at is not None and verdict.look_at <= now:
+            present.facts = present.facts.looked(look(present.life.pid))
+            verdict = judge(present.facts, child.plan.heartbeat, now)
+        self._note(child, present, verdict)
+        if verdict.killing and present.condemned is None:
+            self._condemn(child, present, verdict)
+            return
+        self._due_at(child, present, min(verdict.judge_at, verdict.probe_at or verdict.judge_at, verdict.look_at or verdict.judge_at), now)
+
+    def _note(self, child: Child, present: Present, verdict: Judgement) -> None:
+        before, present.judgement = present.judgement, verdict
+        suspected = before is not None and before.suspect
+        if verdict.suspect and not suspected:
+            fields = {"verdict": str(verdict.verdict), "words": verdict.words}
+            self._lines.journal("suspect", child.path, present.life.incarnation, fields)
+        if verdict.alert and not (before is not None and before.alert and before.verdict == verdict.verdict):
+            fields = {"verdict": str(verdict.verdict), "words": verdict.words}
+            self._lines.journal("alert", child.path, present.life.incarnation, fields)
+
+    def _condemn(self, child: Child, present: Present, verdict: Judgement) -> None:
+        reason = ExitReason(kind=verdict.exit_kind, what=verdict.words, at=time.time())
+        present.condemned = reason
+        fields = {
+            "verdict": str(verdict.verdict),
+            "words": verdict.words,
+            "silent_s": round(self._lines.clock() - verdict.since, 3),
+            "threshold_s": verdict.threshold,
+        }
+        self._lines.journal("confirmed", child.path, present.life.incarnation, fields)
+        self._supervisor.tell(Condemned(child.name, present.number, reason))
+
+    def _probe(self, child: Child, present: Present, now: float) -> None:
+        nonce = self._lines.number()
+        if present.facts is not None:
+            present.facts = present.facts.sent(Probe(nonce, now))
+            self._asked.add(child.name)
+        if present.connected:
+            self._supervisor.send(child, present, "probe", {"nonce": nonce})
+
+    # when to wake up
+
+    def _due_at(self, child: Child, present: Present, when: float, now: float) -> None:
+        when = max(when, now + 0.001)
+        if present.due != when:
+            present.due = when
+            heapq.heappush(self._heap, (when, next(self._numbers), child, present))
+        if when < self._due - COALESCE:
+            self._wake(min(when, now + SUSPICIOUS_TICK) if self._asked else when)
+
+    def _sleep(self) -> None:
+        if self._heap:
+            now = self._lines.clock()
+            when = max(now, self._heap[0][0])
+            self._wake(min(when, now + SUSPICIOUS_TICK) if self._asked else when)
+
+    def _wake(self, when: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._due = when
+        self._alarm = asyncio.get_running_loop().call_later(max(0.0, when - self._lines.clock()), self._tick)
+
+    def close(self) -> None:
+        """Judge nothing more."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def verdict(self, child: Child) -> Verdict | None:
+        """What is thought of the child now, for `ps`."""
+        present = child.present
+        return present.judgement.verdict if present is not None and present.judgement is not None else None
