@@ -7,6 +7,7 @@ from dataclasses import replace
 from wakeful.exits import ExitReason
 from wakeful.plan import ChildPlan
 from wakeful.rules.childstate import ChildState
+from wakeful.rules.commands import EndLife
 from wakeful.rules.endings import settle
 from wakeful.rules.events import Boot, KnownChild
 from wakeful.rules.lives import kill, stop
@@ -89,6 +90,7 @@ def _lost(roster: Roster, charge: Charge) -> None:
     state.next_at, state.next_why = None, "resume"
     state.last = ExitReason(kind="node_lost", what="the node ended under it")
     roster.enter(charge, "waiting")
+    roster.say(EndLife(charge.name, state.incarnation, state.last))
     roster.note("exited", charge, kind="node_lost", what=state.last.what, failure=False, in_a_row=0)
     roster.touch(charge)
 
