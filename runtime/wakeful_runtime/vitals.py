@@ -72,7 +72,7 @@ def throttled(pid: int) -> float | None:
     file = _cpu_stat_file(pid)
     if file is None:
         return None
-    for line in _text(file).splitlines():
+    for line in small_file(file).splitlines():
         word, _, value = line.partition(" ")
         if word == "throttled_usec":
             return int(value) / 1e6
@@ -88,11 +88,8 @@ def tree_memory(pid: int) -> int | None:
     """
     if not LINUX:
         return tree_rss(pid) or None
-    parts = [_pss(each) for each in (pid, *descendants(pid))]
-    known = [part for part in parts if part is not None]
-    if known:
-        return sum(known)
-    return tree_rss(pid) or None
+    parts = [_memory(each) for each in (pid, *descendants(pid))]
+    return sum(parts) or None
 
 
 def control_thread(pid: int) -> int | None:
@@ -105,30 +102,35 @@ def _thread(pid: int, tid: int) -> ThreadLook | None:
     if stat is None:
         return None
     times = _numbers(f"/proc/{pid}/task/{tid}/schedstat")
-    wchan = _text(f"/proc/{pid}/task/{tid}/wchan").strip()
+    wchan = small_file(f"/proc/{pid}/task/{tid}/wchan").strip()
     return ThreadLook(
         state=stat.state,
         cpu=times[0] / 1e9 if times else stat.utime + stat.stime,
         run_delay=times[1] / 1e9 if len(times) > 1 else None,
         slices=times[2] if len(times) > 2 else None,
         wchan="" if wchan == "0" else wchan,
-        syscall=syscall_name(_text(f"/proc/{pid}/task/{tid}/syscall")),
+        syscall=syscall_name(small_file(f"/proc/{pid}/task/{tid}/syscall")),
     )
 
 
 def _comm(pid: int, tid: int) -> str:
-    return _text(f"/proc/{pid}/task/{tid}/comm").strip()
+    return small_file(f"/proc/{pid}/task/{tid}/comm").strip()
 
 
-def _pss(pid: int) -> int | None:
-    for line in _text(f"/proc/{pid}/smaps_rollup").splitlines():
+def _memory(pid: int) -> int:
+    stat = read_stat(pid)
+    if stat is None:
+        return 0
+    for line in (
+        small_file(f"/proc/{pid}/smaps_rollup").splitlines() if stat.state not in "DZX" else ()
+    ):  # D: its map may be locked
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
-    return None
+    return stat.rss
 
 
 def _pressure() -> float | None:
-    first = _text("/proc/pressure/cpu").partition("\n")[0]
+    first = small_file("/proc/pressure/cpu").partition("\n")[0]
     _, found, total = first.partition("total=")
     return int(total) / 1e6 if found else None
 
@@ -136,7 +138,7 @@ def _pressure() -> float | None:
 def _cpu_stat_file(pid: int) -> str | None:
     """The cpu.stat of the cgroup of a process: of v1's cpu controller where it is mounted, else of v2."""
     unified: str | None = None
-    for line in _text(f"/proc/{pid}/cgroup").splitlines():
+    for line in small_file(f"/proc/{pid}/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if "cpu" in controllers.split(","):
             return next((file for root in _V1_ROOTS if (file := _existing(root, path))), None)
@@ -159,10 +161,10 @@ def _existing(root: str, path: str) -> str | None:
 
 
 def _numbers(file: str) -> list[int]:
-    return [int(part) for part in _text(file).split() if part.isdigit()]
+    return [int(part) for part in small_file(file).split() if part.isdigit()]
 
 
-def _text(file: str) -> str:
+def small_file(file: str) -> str:
     """A small file of /proc or /sys; empty when it is missing, forbidden, or its process is gone."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
