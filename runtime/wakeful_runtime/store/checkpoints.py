@@ -102,7 +102,7 @@ def checkpoint(
     )
     if handled:
         mark_handled(work, path, handled)
-    add_entry(work, Entry("checkpoint", path, incarnation, {"name": name, "seq": seq, "run_id": run_id}))
+    add_entry(work, Entry("checkpoint", path, incarnation, {"name": name, "checkpoint": seq, "run_id": run_id}))
     return {"seq": seq}
 
 

@@ -7,7 +7,7 @@ import itertools
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -17,9 +17,6 @@ from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.journal import Entry, Journal
 from wakeful_runtime.store.protocol import Reply, Request, pack_request, unpack_reply
 from wakeful_runtime.transport.request import RequestClient
-
-ATTEMPT_S = 10.0
-"""How long one attempt waits for the store before the request is sent again, seconds."""
 
 FIRST_PAUSE_S = 0.02
 LONGEST_PAUSE_S = 1.0
@@ -55,11 +52,11 @@ class StoreRefused(NodeError):
 class Lane(Protocol):
     """How a request gets to the store and its answer back (`transport.request.RequestClient`)."""
 
-    async def request(self, data: bytes, timeout: float | None) -> bytes:
-        """Raises TimeoutError."""
+    async def request(self, payload: bytes, timeout: float | None = None) -> bytes:
+        """Sends it again to each new store until it is answered; raises NodeError once closed."""
         ...
 
-    async def close(self) -> None: ...
+    def close(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -87,12 +84,17 @@ class StoreClient:
         waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
         lane: Lane | None = None,
     ) -> None:
-        self._lane: Lane = RequestClient(directory, "store", identity) if lane is None else lane
+        self._lane: Lane = lane or RequestClient(directory.mailbox("store"), identity.encode())
         self._waiting = waiting
         self._prefix = secrets.token_hex(8)
         self._numbers = itertools.count(1)
         self._turns: dict[tuple[str, ...], _Turns] = {}
         self._journal = Journal(self._send_entries)
+        self._asked_at: dict[str, float] = {}
+
+    def away_for(self) -> float:
+        """Seconds the oldest request under way has waited for its answer; 0 if none waits."""
+        return time.monotonic() - min(self._asked_at.values()) if self._asked_at else 0.0
 
     async def request(self, op: str, *, timeout: float | None = None, **arguments: Any) -> dict[str, Any]:
         """One operation's answer; when it is here it is committed.
@@ -114,14 +116,14 @@ class StoreClient:
         """Have journal rows stored, once each by its `id`; buffered, never waits."""
         self._journal.add(entries)
 
-    async def flush(self, timeout: float | None = None) -> bool:
-        """Wait for the buffered journal rows to be stored; whether they all are."""
+    async def flush_journal(self, timeout: float | None = None) -> bool:
+        """Wait at most `timeout` seconds for the buffered journal rows to be stored; whether they all are."""
         return await self._journal.flush(timeout)
 
     async def close(self, timeout: float = 0.5) -> None:
         """Give the buffered journal rows `timeout` seconds, then close."""
         await self._journal.close(timeout)
-        await self._lane.close()
+        self._lane.close()
 
     async def _send_entries(self, entries: list[Entry]) -> None:
         await self._ask("journal", {"entries": entries}, None)
@@ -129,35 +131,27 @@ class StoreClient:
     async def _ask(self, op: str, arguments: dict[str, Any], timeout: float | None) -> dict[str, Any]:
         number = f"{self._prefix}-{next(self._numbers)}"
         data = pack_request(Request(number, op, arguments))
-        deadline = None if timeout is None else time.monotonic() + timeout
         why = "it did not answer"
         pause = FIRST_PAUSE_S
         try:
             async with asyncio.timeout(timeout), self._turn(op, arguments):
+                self._asked_at[number] = time.monotonic()
                 while True:
-                    reply = await self._attempt(data, number)
-                    if reply is not None and reply.kind == "ok":
+                    reply = unpack_reply(await self._lane.request(data), number)
+                    if reply.kind == "ok":
                         return reply.body
-                    if reply is not None and reply.kind == "no":
+                    if reply.kind == "no":
                         raise _refusal(reply)
-                    if reply is not None:
-                        why = str(reply.body.get("why"))
-                        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-                        pause = min(2 * pause, LONGEST_PAUSE_S)
+                    why = str(reply.body.get("why"))
+                    await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+                    pause = min(2 * pause, LONGEST_PAUSE_S)
         except TimeoutError:
-            if deadline is None:
-                raise
-            raise NodeError(f"the store can't be asked ({op}) within {timeout:g} s: {why}") from None
-
-    async def _attempt(self, data: bytes, number: str) -> Reply | None:
-        """One attempt; None where the store didn't answer in time."""
-        try:
-            return unpack_reply(await self._lane.request(data, ATTEMPT_S), number)
-        except TimeoutError:
-            return None
+            raise NodeError(f"the store did not do it ({op}) within {timeout} s: {why}") from None
+        finally:
+            self._asked_at.pop(number, None)
 
     @asynccontextmanager
-    async def _turn(self, op: str, arguments: dict[str, Any]) -> AsyncIterator[None]:
+    async def _turn(self, op: str, arguments: dict[str, Any]) -> AsyncGenerator[None, None]:
         names = ORDERED_BY.get(op)
         if names is None:
             yield

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NotRequired, TypedDict
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from wakeful_runtime.store.kept import keep, unkeep
 from wakeful_runtime.store.sqlite import Database
-from wakeful_runtime.store.work import Answer, Entry, Limit, Name, Work
+from wakeful_runtime.store.work import Answer, Count, Entry, Limit, Name, Work
 
 KEPT_ROWS = 500_000
 """How many journal rows a store keeps; older ones go."""
 
 
-class JournalEntry(TypedDict):
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
     """A row as its author sends it; `id` makes it be stored once, `mono` is CLOCK_MONOTONIC of boot `boot_id`."""
 
-    id: str
+    id: Name
     at: float
     mono: float
-    boot_id: str
-    event: str
-    path: str
-    incarnation: NotRequired[int | None]
-    fields: NotRequired[dict[str, Any]]
+    boot_id: Name
+    event: Name
+    path: Name
+    incarnation: Count | None = None
+    fields: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 INSERT = (
@@ -56,28 +60,19 @@ def add_entry(work: Work, entry: Entry) -> None:
     )
 
 
-def journal(work: Work, *, entries: list[JournalEntry]) -> Answer:
-    """Store entries, each once by its id.
+_ENTRIES = TypeAdapter(list[JournalEntry])
+
+
+def journal(work: Work, *, entries: list[dict[str, Any]]) -> Answer:
+    """Store entries (JournalEntry's fields), each once by its id.
 
     Returns:
         `{stored}`: how many were new.
     """
     stored = 0
-    for entry in entries:
-        fields = keep(entry.get("fields") or {})
-        stored += work.db.execute(
-            INSERT,
-            (
-                entry["id"],
-                entry["at"],
-                entry["mono"],
-                entry["boot_id"],
-                entry["event"],
-                entry["path"],
-                entry.get("incarnation"),
-                fields,
-            ),
-        ).rowcount
+    for entry in _ENTRIES.validate_python(entries):
+        whose = (entry.id, entry.at, entry.mono, entry.boot_id, entry.event, entry.path, entry.incarnation)
+        stored += work.db.execute(INSERT, (*whose, keep(entry.fields))).rowcount
     return {"stored": stored}
 
 

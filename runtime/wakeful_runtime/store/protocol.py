@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
 from wakeful.errors import CodecError
 from wakeful_runtime.wire import pack, unpack
 
@@ -19,6 +21,9 @@ MAX_ID = 128
 """Characters of a request's id."""
 
 Kind = Literal["ok", "no", "wait"]
+
+_KINDS: dict[str, Kind] = {"ok": "ok", "no": "no", "wait": "wait"}
+_ARRAY: TypeAdapter[tuple[int, str, str, dict[str, Any]]] = TypeAdapter(tuple[int, str, str, dict[str, Any]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +66,10 @@ def unpack_request(data: bytes) -> Request:
     Raises:
         CodecError: these aren't a request.
     """
-    match unpack(data, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH):
-        case [version, str(number), str(op), dict(arguments)] if version == VERSION and 0 < len(number) <= MAX_ID:
-            if all(isinstance(key, str) for key in arguments):
-                return Request(number, op, arguments)
-    raise CodecError("not a request to the store, or one of another version")
+    number, op, arguments = _fields(unpack(data, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH))
+    if not 0 < len(number) <= MAX_ID:
+        raise CodecError("a request's id has 1 to 128 characters")
+    return Request(number, op, arguments)
 
 
 def pack_reply(number: str, reply: Reply) -> bytes:
@@ -79,7 +83,18 @@ def unpack_reply(data: bytes, number: str) -> Reply:
     Raises:
         CodecError: these aren't it.
     """
-    match unpack(data, max_bytes=MAX_BYTES * 2, max_depth=MAX_DEPTH):
-        case [version, answered, "ok" | "no" | "wait" as kind, dict(body)] if version == VERSION and answered == number:
-            return Reply(kind, body)
-    raise CodecError("the store's answer can't be read")
+    answered, kind, body = _fields(unpack(data, max_bytes=MAX_BYTES * 2, max_depth=MAX_DEPTH))
+    if answered != number or kind not in _KINDS:
+        raise CodecError("not the store's answer to this request")
+    return Reply(_KINDS[kind], body)
+
+
+def _fields(value: object) -> tuple[str, str, dict[str, Any]]:
+    """What follows the version in either array."""
+    try:
+        version, first, second, body = _ARRAY.validate_python(value)
+    except ValidationError:
+        raise CodecError("not an array of version, two words, and a dict with str keys") from None
+    if version != VERSION:
+        raise CodecError(f"version {version} of the store's protocol, not {VERSION}")
+    return first, second, body

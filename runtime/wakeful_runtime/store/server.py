@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -30,6 +31,9 @@ from wakeful_runtime.transport.request import RequestServer
 IDLE_S = 30.0
 """How long the loop sleeps when nobody asks, seconds; then it tidies up."""
 
+GROUP = 1000
+"""Requests one transaction holds at most: bounds how long the first of them waits for the last."""
+
 START_FAILED = 73
 """Exit status: the database can't be used as it is."""
 
@@ -39,11 +43,11 @@ log = logging.getLogger("wakeful.store")
 class Lane(Protocol):
     """How requests come and answers go (`transport.request.RequestServer`)."""
 
-    def recv_all(self, timeout: float) -> list[tuple[bytes, list[bytes]]]:
+    def recv_all(self, timeout: float | None = None, *, limit: int = 10_000) -> list[tuple[bytes, list[bytes]]]:
         """All that is there, waiting at most `timeout` seconds for the first, or until `wake`."""
         ...
 
-    def send(self, client: bytes, frames: list[bytes]) -> None: ...
+    def send(self, client: bytes, frames: list[bytes]) -> bool: ...
 
     def wake(self) -> None:
         """End a `recv_all` that waits; from any thread or signal handler."""
@@ -82,7 +86,7 @@ class Server:
 
     def turn(self, timeout: float) -> None:
         """One turn of the loop: what was posted, then one group."""
-        batch = self._lane.recv_all(timeout)
+        batch = self._lane.recv_all(timeout, limit=GROUP)
         while self._posted:
             self._posted.popleft()()
         if batch:
@@ -99,16 +103,16 @@ class Server:
                 log.warning("dropped %d bytes that are no request: %s", sum(map(len, frames)), error)
                 continue
             if request.op == "status":
-                self._answer(client, frames, request.id, pack_reply(request.id, Reply("ok", self.status())))
+                self._answer(client, frames, pack_reply(request.id, Reply("ok", self.status())))
             elif request.op == "backup":
-                self._backups.begin(request, lambda reply, to=(client, frames, request.id): self._answer(*to, reply))
+                self._backups.begin(request, partial(self._answer, client, frames))
             else:
                 asked.append((client, frames, request))
         replies = self._groups.run([request for _, _, request in asked])
         for client, frames, request in asked:
-            self._answer(client, frames, request.id, replies[request.id])
+            self._answer(client, frames, replies[request.id])
 
-    def _answer(self, client: bytes, frames: list[bytes], number: str, reply: bytes) -> None:
+    def _answer(self, client: bytes, frames: list[bytes], reply: bytes) -> None:
         self._lane.send(client, [*frames[:-1], reply])
 
     def status(self) -> Answer:
@@ -148,7 +152,12 @@ def serve(
     except NodeError as error:
         sys.stderr.write(f"store: {error}\n")
         return START_FAILED
-    lane = RequestServer(directory, "store")
+    try:
+        lane = RequestServer(directory.mailbox("store"))
+    except NodeError as error:
+        sys.stderr.write(f"store: {error}\n")
+        db.close()
+        return START_FAILED
     try:
         server = Server(db, lane, directory.store)
         if on_loop is not None:

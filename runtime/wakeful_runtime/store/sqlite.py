@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from wakeful.errors import NodeError
 
@@ -89,7 +89,7 @@ class Database:
 
 
 def _parameters(values: tuple[Any, ...]) -> tuple[Any, ...] | Mapping[str, Any]:
-    return values[0] if len(values) == 1 and isinstance(values[0], dict) else values
+    return cast(Mapping[str, Any], values[0]) if len(values) == 1 and isinstance(values[0], dict) else values
 
 
 class Writer(Database):
