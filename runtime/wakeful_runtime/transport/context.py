@@ -1,0 +1,76 @@
+"""Sockets with the options every lane needs (pitfall P12 says why each)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import zmq
+
+from wakeful_runtime.wire import MAX_BYTES
+
+RECONNECT_MS = 2
+"""ZeroMQ's default of 100 ms would be most of a restart."""
+
+RECONNECT_MAX_MS = 100
+"""A peer that is away for long costs ten looks a second."""
+
+LINGER_MS = 100
+"""How long closing may take to write out what was sent."""
+
+HWM = 20_000
+"""Frames: above every credit window and every bound on asks, so that ZeroMQ never drops or blocks by itself."""
+
+EVENTS = int(zmq.EVENTS)
+FD = int(zmq.FD)
+POLLIN = int(zmq.POLLIN)
+POLLOUT = int(zmq.POLLOUT)
+NOBLOCK = int(zmq.NOBLOCK)
+RCVMORE = int(zmq.RCVMORE)
+SNDMORE = int(zmq.SNDMORE)
+SEND_MORE = SNDMORE | NOBLOCK
+
+Socket = zmq.Socket[bytes]
+
+
+def router(endpoint: str) -> Socket:
+    """A bound ROUTER. An identity that connects again replaces its old connection; sending to an unknown one fails."""
+    socket = _socket(zmq.ROUTER)
+    socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+    socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+    socket.bind(endpoint)
+    return socket
+
+
+def dealer(endpoint: str, identity: bytes) -> Socket:
+    """A DEALER that sends only over a standing connection, and announces itself with an empty message on each new one.
+
+    So nothing meant for one life waits in ZeroMQ's queues for the next, and the other side knows of every connection.
+    """
+    socket = _socket(zmq.DEALER)
+    socket.setsockopt(zmq.ROUTING_ID, identity)
+    socket.setsockopt(zmq.IMMEDIATE, 1)
+    socket.setsockopt(zmq.PROBE_ROUTER, 1)
+    socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
+    socket.connect(endpoint)
+    return socket
+
+
+def identity_of(path: str, incarnation: int) -> bytes:
+    """`path#incarnation`; a path too long for ZeroMQ's 255 bytes keeps its end."""
+    return f"{path}#{incarnation}".encode()[-255:]
+
+
+def remove_socket(endpoint: str) -> None:
+    """The file of an ipc endpoint whose owner is gone for good."""
+    Path(endpoint.removeprefix("ipc://")).unlink(missing_ok=True)
+
+
+def _socket(kind: int) -> Socket:
+    context: zmq.Context[Socket] = zmq.Context.instance()
+    socket: Socket = context.socket(kind)
+    socket.setsockopt(zmq.LINGER, LINGER_MS)
+    socket.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
+    socket.setsockopt(zmq.SNDHWM, HWM)
+    socket.setsockopt(zmq.RCVHWM, HWM)
+    return socket
