@@ -109,7 +109,9 @@ class Api:
         return {
             "healthy": not waiting and bool(keeper),
             "keeper": keeper,
-            "why": "" if keeper else "no keeper: the node runs on without one; `wakeful run` on this directory becomes its keeper",
+            "why": ""
+            if keeper
+            else "no keeper: the node runs on without one; `wakeful run` on this directory becomes its keeper",
             "waiting_for_a_person": waiting,
             "target": self._start.plan.target,
             "directory": str(self._lines.directory.root),

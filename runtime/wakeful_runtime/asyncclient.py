@@ -83,7 +83,9 @@ class AsyncClient:
 
     async def sessions_stop(self, key: str, *, timeout_seconds: float = 0) -> dict[str, Any]:
         """Stop a session in order."""
-        answer: dict[str, Any] = await self.call("sessions_stop", {"sessionKey": key, "timeoutSeconds": timeout_seconds})
+        answer: dict[str, Any] = await self.call(
+            "sessions_stop", {"sessionKey": key, "timeoutSeconds": timeout_seconds}
+        )
         return answer
 
     async def sessions_list(self, limit: int = 1000) -> list[dict[str, Any]]:

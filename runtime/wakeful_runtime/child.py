@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ class Present:
         incident: id of the incident that ends it.
         ending: its end has been ordered from init, or evidence is being taken.
         exited: its exit report is here.
+        over: set with it.
         facts, judgement: what the monitor knows and thinks of it.
         due: when to judge it again (monotonic).
         waiters: callbacks for answers that carry a nonce (dump, rows, call).
@@ -55,6 +57,7 @@ class Present:
     incident: str | None = None
     ending: bool = False
     exited: bool = False
+    over: asyncio.Event = field(default_factory=asyncio.Event)
     facts: Facts | None = None
     judgement: Judgement | None = None
     due: float = float("inf")

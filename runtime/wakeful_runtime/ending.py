@@ -52,7 +52,12 @@ async def _explain(supervisor: Supervisor, child: Child, present: Present, judge
     line = found.line
     if present.condemned is not None and line:
         present.condemned = present.condemned.model_copy(update={"what": f"{present.condemned.what}, at {line}"})
-    lines.journal("evidence", child.path, incarnation, {"incident": present.incident, "verdict": str(judgement.verdict), "line": line})
+    lines.journal(
+        "evidence",
+        child.path,
+        incarnation,
+        {"incident": present.incident, "verdict": str(judgement.verdict), "line": line},
+    )
     try:
         await opened
         await lines.store.request(
@@ -89,7 +94,9 @@ async def _unwound(supervisor: Supervisor, child: Child, present: Present) -> bo
     """Cancel `run` and give it two seconds; whether the process left by itself."""
     reason = present.condemned
     supervisor.send(child, present, "cancel", {"reason": reason.model_dump(mode="json") if reason else None})
-    deadline = supervisor.lines.clock() + CANCEL_WITHIN
-    while not present.exited and supervisor.lines.clock() < deadline:
-        await asyncio.sleep(0.02)
-    return present.exited
+    try:
+        async with asyncio.timeout(CANCEL_WITHIN):
+            await present.over.wait()
+    except TimeoutError:
+        return False
+    return True

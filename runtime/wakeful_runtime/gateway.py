@@ -99,7 +99,7 @@ class GatewayProcess:
 
     async def _stop_system(self, system: Supervisor, lines: Lines) -> None:
         assert self._system_stopped is not None
-        await lines.store.flush(2.0)
+        await lines.store.flush_journal(2.0)
         system.tell(StopAll(ExitReason(kind="shutdown", what="the node stops", at=time.time())))
         await self._system_stopped
 

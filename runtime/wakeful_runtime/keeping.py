@@ -37,7 +37,12 @@ class Keeping:
             "by": self._lines.incarnation,
             "plan": child.plan.model_dump(mode="python") if state.dynamic else None,
             "state": state.status,
-            "data": {"state": state.dump(), "epoch": self._lines.epoch, "mono": self._lines.clock(), "wall": time.time()},
+            "data": {
+                "state": state.dump(),
+                "epoch": self._lines.epoch,
+                "mono": self._lines.clock(),
+                "wall": time.time(),
+            },
         }
         self._write(child.path, "placement_put", row)
 
@@ -61,18 +66,22 @@ class Keeping:
             op, row = self._unsaved.pop(path)
             await self._lines.store.request(op, **row)
 
-    async def ended(self, child: Child, present: Present, reason: ExitReason) -> tuple[ExitReason, tuple[int, ...] | None]:
+    async def ended(
+        self, child: Child, present: Present, reason: ExitReason
+    ) -> tuple[ExitReason, tuple[int, ...] | None]:
         """Tell the store; the reason as the store sees it (a committed result stands), and the run's checkpoints."""
-        about = {"path": child.path, "incarnation": present.life.incarnation}
+        incarnation, told_reason = present.life.incarnation, reason.model_dump(mode="json")
         try:
-            await self._lines.store.request("end_life", reason=reason.model_dump(mode="json"), **about)
+            await self._lines.store.request("end_life", path=child.path, incarnation=incarnation, reason=told_reason)
         except StoreRefused as refused:
             if refused.code != "missing":  # its incarnation was never committed: it ran no user code
                 raise
             return reason, None
         run = await self._lines.store.request("run", run_id=child.run_id)
         if run.get("outcome") is not None and reason.kind != "returned":
-            reason = reason.model_copy(update={"kind": "returned", "what": f"its outcome was committed: {run['outcome']}"})
+            reason = reason.model_copy(
+                update={"kind": "returned", "what": f"its outcome was committed: {run['outcome']}"}
+            )
         elif run.get("outcome") is None and reason.kind == "returned" and child.plan.kind == "session":
             reason = reason.model_copy(update={"kind": "exited", "what": "it left without committing a result"})
         told = await self._lines.store.request("checkpoints", run_id=child.run_id)

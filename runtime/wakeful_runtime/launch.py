@@ -14,6 +14,7 @@ from wakeful_runtime.lines import Lines
 from wakeful_runtime.store.client import StoreRefused
 from wakeful_runtime.wire import pack
 
+
 @dataclass(frozen=True, slots=True)
 class Begun:
     """A life that exists and may be told GO.
@@ -28,7 +29,7 @@ class Begun:
     resumed: int
 
 
-class LaunchRefused(Exception):  # noqa: N818 (an answer, as Refused is)
+class LaunchRefused(Exception):
     """No life came of it.
 
     Args:
@@ -61,7 +62,7 @@ async def launch(lines: Lines, child: Child, command: Launch) -> Begun:
         begun = await lines.store.request("begin_life", **_life_request(lines, child, command))
     except StoreRefused as refused:
         await _undo(lines, child, fork)
-        raise LaunchRefused(refused.why, last=int(refused.facts.get("last") or 0)) from None
+        raise LaunchRefused(str(refused), last=int(refused.facts.get("last") or 0)) from None
     except asyncio.CancelledError:
         fork.cancel()
         raise

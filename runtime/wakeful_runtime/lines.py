@@ -20,7 +20,7 @@ class Lines:
 
     Attributes:
         path, incarnation: the process they run in.
-        epoch: the node's present start (`wakeful run`); another one than a saved row's means that the node was restarted.
+        epoch: the node's present start (`wakeful run`); a saved row with another one is from before a node restart.
     """
 
     directory: NodeDirectory

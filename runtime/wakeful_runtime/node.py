@@ -6,21 +6,19 @@ import asyncio
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO
 
 from wakeful.errors import NodeError
-from wakeful.plan import ChildPlan, MonitorPlan, NodePlan
+from wakeful.plan import NodePlan
 from wakeful.tree import Gateway
 from wakeful_runtime.asyncclient import AsyncClient, connect
 from wakeful_runtime.client import runs_in
-from wakeful_runtime.directory import NodeDirectory, default_directory
+from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.keeper import keep
 from wakeful_runtime.nodeplan import pack_plan, write_start
 from wakeful_runtime.roles import PRELOAD, enter
-from wakeful_runtime.sessions import SESSIONS
 
 START_S = 60.0
 STOP_S = 60.0
@@ -36,18 +34,8 @@ def run_node(directory: NodeDirectory, plan: NodePlan, *, on_ready: Callable[[in
     """
     directory.create()
     if not runs_in(directory):
-        write_start(directory, complete(plan))
+        write_start(directory, plan)
     return keep(directory, enter, preload=(*PRELOAD, *plan.preload), on_ready=on_ready)
-
-
-def complete(plan: NodePlan) -> NodePlan:
-    """The plan with the built-in monitor that dynamic sessions live under, where agents are declared."""
-    if not plan.agents or any(child.name == SESSIONS for child in plan.root.children):
-        return plan
-    monitor = MonitorPlan(name=SESSIONS, agents=plan.agents)
-    child = ChildPlan(name=SESSIONS, kind="monitor", monitor=monitor, shutdown=None)
-    root = plan.root.model_copy(update={"children": (*plan.root.children, child)})
-    return plan.model_copy(update={"root": root})
 
 
 class Node:
@@ -108,6 +96,3 @@ class Node:
             await asyncio.to_thread(keeper.wait, STOP_S)
         if self._scratch is not None:
             self._scratch.cleanup()
-
-
-__all__ = ["Node", "complete", "run_node"]

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from wakeful.errors import CodecError, NodeError
-from wakeful.plan import NodePlan
+from wakeful.plan import ChildPlan, MonitorPlan, NodePlan
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.wire import pack, unpack
+
+SESSIONS = "sessions"
+"""The built-in monitor that dynamic sessions live under."""
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 128
@@ -34,11 +37,11 @@ class NodeStart:
 
 def write_start(directory: NodeDirectory, plan: NodePlan) -> NodeStart:
     """Put the plan where every gateway of this start finds it."""
-    start = NodeStart(plan, uuid.uuid4().hex, time.time())
+    start = NodeStart(complete(plan), uuid.uuid4().hex, time.time())
     scratch = directory.plan.with_suffix(".new")
-    packed = pack({"plan": plan.model_dump(mode="python"), "epoch": start.epoch, "at": start.at})
+    packed = pack({"plan": start.plan.model_dump(mode="python"), "epoch": start.epoch, "at": start.at})
     try:
-        with open(scratch, "wb", opener=_private) as file:  # noqa: PTH123 (an opener is needed)
+        with open(scratch, "wb", opener=_private) as file:
             file.write(packed)
             file.flush()
             os.fsync(file.fileno())
@@ -59,6 +62,16 @@ def read_start(directory: NodeDirectory) -> NodeStart:
         return NodeStart(NodePlan.model_validate(raw["plan"]), raw["epoch"], raw["at"])
     except (OSError, CodecError, ValueError, KeyError, TypeError) as error:
         raise NodeError(f"{directory.plan} can't be read: {error}") from None
+
+
+def complete(plan: NodePlan) -> NodePlan:
+    """The plan with the built-in monitor that dynamic sessions live under, where agents are declared."""
+    if not plan.agents or any(child.name == SESSIONS for child in plan.root.children):
+        return plan
+    monitor = MonitorPlan(name=SESSIONS, agents=plan.agents)
+    child = ChildPlan(name=SESSIONS, kind="monitor", monitor=monitor, shutdown=None)
+    root = plan.root.model_copy(update={"children": (*plan.root.children, child)})
+    return plan.model_copy(update={"root": root})
 
 
 def pack_plan(plan: NodePlan) -> bytes:

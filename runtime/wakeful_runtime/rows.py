@@ -34,7 +34,9 @@ def row_of(supervisor: Supervisor, child: Child) -> Body:
         "verdict": str(present.judgement.verdict) if present is not None and present.judgement is not None else None,
         "restarts": state.restarts if state is not None else 0,
         "beat_age_s": round(now - answer.at, 3) if answer is not None else None,
-        "progress_age_s": round(now - pulse.progress_at, 3) if pulse is not None and child.plan.kind == "session" else None,
+        "progress_age_s": round(now - pulse.progress_at, 3)
+        if pulse is not None and child.plan.kind == "session"
+        else None,
         "checkpoint": pulse.checkpoint.name if pulse is not None and pulse.checkpoint is not None else None,
         "memory_mb": round(memory / 2**20, 1) if memory else None,
         "key": f"agent:{child.plan.agent}:session:{child.run_id}" if child.plan.agent else None,

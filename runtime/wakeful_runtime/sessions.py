@@ -7,18 +7,14 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from wakeful.duration import seconds
 from wakeful.errors import NodeError, SpecError
 from wakeful.plan import ChildPlan
 from wakeful.policy import Heartbeat
 from wakeful_runtime.child import Body
 from wakeful_runtime.lines import Lines
 from wakeful_runtime.naming import find_row
-from wakeful_runtime.nodeplan import NodeStart
+from wakeful_runtime.nodeplan import SESSIONS, NodeStart
 from wakeful_runtime.verbs import Verbs
-
-SESSIONS = "sessions"
-"""The built-in monitor dynamic sessions live under."""
 
 _POLL_S = 0.05
 _STORE_S = 5.0
@@ -27,9 +23,7 @@ _STORE_S = 5.0
 class Sessions:
     """The sessions verbs of the gateway."""
 
-    def __init__(
-        self, start: NodeStart, verbs: Verbs, lines: Lines, rows: Callable[[], Awaitable[list[Body]]]
-    ) -> None:
+    def __init__(self, start: NodeStart, verbs: Verbs, lines: Lines, rows: Callable[[], Awaitable[list[Body]]]) -> None:
         self._agents = {each.name: each for each in start.plan.agents}
         self._root = verbs
         self._lines = lines
@@ -79,8 +73,12 @@ class Sessions:
         if args.get("recovery"):
             update["recovery"] = args["recovery"]
         if args.get("heartbeat"):
-            heart = {key: seconds(value, of=f"heartbeat.{key}") for key, value in dict(args["heartbeat"]).items()}
-            update["heartbeat"] = Heartbeat(**heart).for_session()
+            given = dict(args["heartbeat"])
+            if unknown := set(given) - {"every", "timeout", "progress", "startup"}:
+                raise NodeError(
+                    f"heartbeat: {', '.join(sorted(unknown))} is no part of it; every, timeout, progress are"
+                )
+            update["heartbeat"] = Heartbeat(**given).for_session()
         return ChildPlan.model_validate({**agent.model_dump(mode="python"), **update})
 
     def _agent(self, name: object) -> ChildPlan:
@@ -92,7 +90,9 @@ class Sessions:
         found = self._agents.get(str(name)) if name is not None else None
         if found is None:
             there = ", ".join(sorted(self._agents)) or "none: add `agents=[Child(…)]` to the Gateway"
-            raise NodeError(f"no agent {name!r}; agents are {there}" if name else f"say which agentId; agents are {there}")
+            raise NodeError(
+                f"no agent {name!r}; agents are {there}" if name else f"say which agentId; agents are {there}"
+            )
         return found
 
     async def _row(self, args: Body) -> Body:

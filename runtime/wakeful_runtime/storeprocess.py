@@ -36,5 +36,7 @@ def _serving(lifeline: Lifeline, server: Server) -> None:
 
 def _reason(status: int) -> ExitReason:
     if status == START_FAILED:
-        return ExitReason(kind="start_failed", what="the database can't be used; the store's log says why", at=time.time())
+        return ExitReason(
+            kind="start_failed", what="the database can't be used; the store's log says why", at=time.time()
+        )
     return ExitReason(kind="returned", at=time.time())

@@ -18,6 +18,7 @@ from wakeful.rules import events as e
 from wakeful.rules.childstate import ChildState
 from wakeful.rules.supervision import Supervision
 from wakeful_runtime.child import Body, Child, Present
+from wakeful_runtime.deaths import Deaths
 from wakeful_runtime.ending import end_hard
 from wakeful_runtime.initclient import Held, InitRefused, LifeContinued, LifeEmpty, LifeStopped, Push
 from wakeful_runtime.keeping import Keeping
@@ -60,6 +61,7 @@ class Supervisor:
         self.children = {each.name: Child(each, self.path_of(each.name)) for each in plan.children}
         self.keeping = Keeping(lines)
         self.watch = Watch(self)
+        self.deaths = Deaths(self)
         self.on_parked = on_parked
         self.answers: dict[str, asyncio.Future[str]] = {}
         self._limit = limit or RestartLimit()
@@ -132,6 +134,7 @@ class Supervisor:
                 present = child.living(push.incarnation)
                 if present is not None:
                     present.exited = True
+                    present.over.set()
                     self.spawn(self._ended(child, present, push))
                 elif child.present is None or child.present.life.incarnation != push.incarnation:
                     self.spawn(self._acknowledge(push.path, push.incarnation))
@@ -214,7 +217,11 @@ class Supervisor:
             begun = await launch(self.lines, child, command)
         except LaunchRefused as refused:
             self._log.warning("launch failed", path=child.path, why=refused.why)
-            self.tell(e.LaunchFailed(child.name, command.incarnation, refused.why, refused.counts, refused.last, refused.begun))
+            self.tell(
+                e.LaunchFailed(
+                    child.name, command.incarnation, refused.why, refused.counts, refused.last, refused.begun
+                )
+            )
             return
         self._begin(child, begun)
         self.tell(e.Launched(child.name, command.incarnation, begun.resumed))
@@ -235,7 +242,12 @@ class Supervisor:
         child = self.children[command.child]
         present = child.numbered(command.incarnation)
         if present is not None:
-            self.send(child, present, "stop", {"reason": command.reason.model_dump(mode="json"), "deadline_s": command.deadline_s})
+            self.send(
+                child,
+                present,
+                "stop",
+                {"reason": command.reason.model_dump(mode="json"), "deadline_s": command.deadline_s},
+            )
 
     def _kill_life(self, command: c.KillLife) -> None:
         child = self.children[command.child]
@@ -288,6 +300,8 @@ class Supervisor:
         match kind:
             case "hello":
                 self._hello(child, present, body)
+            case "event" if body.get("event") == "watch":
+                self.spawn(self.deaths.watch(child, str(body.get("target")), int(body.get("incarnation") or 0)))
             case "answer" | "event":
                 self.watch.heard(child, present, kind, body)
             case "ready":
@@ -384,7 +398,9 @@ class Supervisor:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._log.error("supervision failed", exc_info=task.exception())
-            asyncio.get_running_loop().call_exception_handler({"message": "supervision failed", "exception": task.exception()})
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "supervision failed", "exception": task.exception()}
+            )
 
     async def close(self) -> None:
         """Stop watching; the children live on."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from wakeful_runtime.supervisor import Supervisor
 
 SUSPICIOUS_TICK = 0.25
-"""How often a monitor with a probe outstanding looks at its own clocks; without one it sleeps until something is due."""
+"""Seconds between looks at its own clocks while a probe is outstanding; otherwise it sleeps until something is due."""
 
 COALESCE = 0.01
 """Children due within so many seconds are looked at in one wake-up."""
@@ -102,7 +102,9 @@ class Watch:
         self._asked.discard(child.name)
         if present.incident is not None:
             child.recovering = present.incident
-            self._outcome(present.incident, f"killed ({reason.kind}); waiting for the next life to make progress", closed=False)
+            self._outcome(
+                present.incident, f"killed ({reason.kind}); waiting for the next life to make progress", closed=False
+            )
 
     # what is heard
 
@@ -146,7 +148,9 @@ class Watch:
         else:
             return
         if child.recovering is not None and begun is not None:
-            self._outcome(child.recovering, f"recovered: incarnation {present.life.incarnation} made progress", closed=True)
+            self._outcome(
+                child.recovering, f"recovered: incarnation {present.life.incarnation} made progress", closed=True
+            )
             child.recovering = None
 
     def _outcome(self, incident: str, outcome: str, *, closed: bool) -> None:
@@ -197,7 +201,12 @@ class Watch:
         if verdict.killing and present.condemned is None:
             self._condemn(child, present, verdict)
             return
-        self._due_at(child, present, min(verdict.judge_at, verdict.probe_at or verdict.judge_at, verdict.look_at or verdict.judge_at), now)
+        self._due_at(
+            child,
+            present,
+            min(verdict.judge_at, verdict.probe_at or verdict.judge_at, verdict.look_at or verdict.judge_at),
+            now,
+        )
 
     def _note(self, child: Child, present: Present, verdict: Judgement) -> None:
         before, present.judgement = present.judgement, verdict
