@@ -4,6 +4,6 @@
 The operations are the functions listed in `ops`, asked by their names with their keyword arguments.
 """
 
-from wakeful_runtime.store.history import Reader, reader
+from wakeful_runtime.store.reader import Reader, reader
 
 __all__ = ["Reader", "reader"]

@@ -39,13 +39,15 @@ class StoreRefused(NodeError):
     """The store said no, and will say no again.
 
     Args:
-        code: one word: `finished missing bad corrupt …`.
+        code: one word: `stale finished missing corrupt …`.
+        why: one line for a person.
         facts: what the operation says with it.
     """
 
     def __init__(self, code: str, why: str, facts: dict[str, Any]) -> None:
         super().__init__(why)
         self.code = code
+        self.why = why
         self.facts = facts
 
 

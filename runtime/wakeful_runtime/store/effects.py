@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Literal
+from typing import Any, Literal
 
 from wakeful_runtime.store.journal_rows import add_entry
+from wakeful_runtime.store.kept import keep, unkeep
 from wakeful_runtime.store.runs import Form, find_run
 from wakeful_runtime.store.sqlite import Database
 from wakeful_runtime.store.standing import current_life
@@ -31,7 +32,7 @@ def effect_begin(
     """Write the intent, or learn what became of an earlier one.
 
     Returns:
-        `{status, form, result (packed)}`: status `new`: the intent is written now, or was by this very request; `done`:
+        `{status, form, result}`: status `new`: the intent is written now, or was by this very request; `done`:
         here is the result; `unknown`: an intent was written and never ended; `skipped`: it is settled not to be done.
 
     Raises:
@@ -48,7 +49,7 @@ def effect_begin(
         )
         return {"status": "new", "form": None, "result": None}
     if row["status"] in ("done", "skipped"):
-        return {"status": row["status"], "form": row["form"], "result": row["result"]}
+        return {"status": row["status"], "form": row["form"], "result": unkeep(row["result"])}
     if row["status"] == "intent":
         if (row["path"], row["incarnation"], row["request"]) == (path, incarnation, work.request):
             return {"status": "new", "form": None, "result": None}
@@ -80,12 +81,12 @@ def effect_end(
     scope: Scope = "run",
     status: Literal["done", "failed", "unknown", "skipped"],
     form: Form | None = None,
-    result: bytes | None = None,
+    result: Any = None,
 ) -> Answer:
     """Write down how an effect ended. `failed`: it did not happen, the intent is taken back. What is done stays done.
 
     Args:
-        form, result: as a Kept has it, the value packed by `wire.pack`.
+        form, result: as a Kept has it; form None: there is none.
 
     Returns:
         `{status}`: what is kept now; None: nothing is.
@@ -117,7 +118,7 @@ def effect_end(
             "request": work.request,
             "status": status,
             "form": form,
-            "result": result,
+            "result": None if form is None else keep(result),
             "now": work.moment.wall,
         },
     )
@@ -125,12 +126,12 @@ def effect_end(
 
 
 def effects(work: Work, *, path: Name | None = None, open: bool = False) -> Answer:
-    """`{effects}`: effects of a path in all its runs, and its node-wide ones; or of all paths.
+    """`{rows}`: effects of a path in all its runs, and its node-wide ones; or of all paths.
 
     Args:
         open: only those whose outcome is unknown: intents of ended lives, and those that were told to be unknown.
     """
-    return {"effects": list_effects(work.db, path=path, open=open)}
+    return {"rows": list_effects(work.db, path=path, open=open)}
 
 
 def list_effects(db: Database, *, path: str | None = None, open: bool = False) -> list[Answer]:
@@ -145,13 +146,13 @@ def list_effects(db: Database, *, path: str | None = None, open: bool = False) -
             continue
         keys = ("key", "path", "run_id", "incarnation", "form", "began_at", "ended_at")
         scope = "node" if row["place"] == NODE else "run"
-        found.append({**{key: row[key] for key in keys}, "scope": scope, "status": status, "result": row["result"]})
+        found.append(
+            {**{key: row[key] for key in keys}, "scope": scope, "status": status, "result": unkeep(row["result"])}
+        )
     return found
 
 
-def settle(
-    work: Work, *, path: Name, key: Name, done: bool, form: Form | None = None, result: bytes | None = None
-) -> Answer:
+def settle(work: Work, *, path: Name, key: Name, done: bool, form: Form | None = None, result: Any = None) -> Answer:
     """A person says what became of an effect of unknown outcome: of the path's last run, else a node-wide one.
 
     Args:
@@ -176,7 +177,7 @@ def settle(
     if done:
         work.db.execute(
             "UPDATE effects SET status = 'done', form = ?, result = ?, ended_at = ? WHERE place = ? AND key = ?",
-            (form, result, work.moment.wall, row["place"], key),
+            (form, None if form is None else keep(result), work.moment.wall, row["place"], key),
         )
     else:
         work.db.execute("DELETE FROM effects WHERE place = ? AND key = ?", (row["place"], key))

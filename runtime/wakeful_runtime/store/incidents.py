@@ -109,7 +109,7 @@ def incidents(
     path: Name | None = None,
     limit: Limit = 100,
 ) -> Answer:
-    """`{incidents}`: newest first.
+    """`{rows}`: newest first.
 
     Args:
         since: RFC 3339, or seconds since the epoch.
@@ -119,7 +119,7 @@ def incidents(
     Raises:
         Refusal: `bad`: `since` is no time.
     """
-    return {"incidents": list_incidents(work.db, since=since, open=open, path=path, limit=limit)}
+    return {"rows": list_incidents(work.db, since=since, open=open, path=path, limit=limit)}
 
 
 def list_incidents(

@@ -90,10 +90,10 @@ def events(
         path: of this path only, and of what is below it.
 
     Returns:
-        `{events, last}`: rows `{seq, at, event, path, incarnation, ...fields}`; `last` the journal's last `seq`.
+        `{rows, last}`: rows `{seq, at, event, path, incarnation, ...fields}`; `last` the journal's last `seq`.
     """
     rows = list_events(work.db, after=after, limit=limit, path=path, event=event)
-    return {"events": rows, "last": work.db.one("SELECT coalesce(max(seq), 0) AS last FROM journal")["last"]}
+    return {"rows": rows, "last": work.db.one("SELECT coalesce(max(seq), 0) AS last FROM journal")["last"]}
 
 
 def list_events(

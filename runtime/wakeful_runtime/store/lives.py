@@ -55,11 +55,11 @@ def begin_life(
         `{incarnation, run_id, run_started_at, lives, resumed, skipped, previous, run}`: `run_started_at` in seconds
         since the epoch; `resumed` None or `{name, state (packed), form, seq, at (wall time), version}`; `skipped` the
         numbers of corrupt checkpoints passed over; `previous` None or an ExitReason's dump; `run` what the run was
-        begun with. Or `{refused: "stale", last}`: the incarnation isn't above the last.
+        begun with.
 
     Raises:
-        Refusal: `finished` (facts: run_id, outcome): the run is over and no new one is asked for; `missing` (facts:
-            kept): no such checkpoint.
+        Refusal: `stale` (facts: last): the incarnation isn't above the last; `finished` (facts: run_id, outcome): the
+            run is over and no new one is asked for; `missing` (facts: kept): no such checkpoint.
     """
     known = work.db.row("SELECT * FROM paths WHERE path = ?", path)
     if known is not None and incarnation <= known["incarnation"]:
@@ -87,7 +87,7 @@ def _begun_before(work: Work, known: sqlite3.Row, incarnation: int) -> Answer:
     life = work.db.row("SELECT * FROM lives WHERE path = ? AND incarnation = ?", path, incarnation)
     if incarnation == last and life is not None and life["request"] == work.request:
         return _begun(work.db, path, incarnation, find_resumable(work.db, life["run_no"], upto=life["resumed_seq"]))
-    return {"refused": "stale", "last": last}
+    raise Refusal("stale", f"{path}#{incarnation} is not above the last life #{last}", facts={"last": last})
 
 
 def _begin_run(work: Work, known: sqlite3.Row | None, path: str, run: dict[str, Any]) -> sqlite3.Row:
@@ -187,13 +187,13 @@ def last_incarnation(work: Work, *, path: Name) -> Answer:
 
 
 def paths(work: Work, *, owner: Name | None = None) -> Answer:
-    """`{paths}`: the last life of each path a supervisor owns, or of all.
+    """`{rows}`: the last life of each path a supervisor owns, or of all.
 
     Returns:
         rows `{path, incarnation, owner, kind, run_id, outcome, began_at, ended_at, reason, resumed_seq, lives}`;
         `outcome` None while the run has none; `reason` None while no end was reported.
     """
-    return {"paths": list_paths(work.db, owner=owner)}
+    return {"rows": list_paths(work.db, owner=owner)}
 
 
 def list_paths(db: Database, *, owner: str | None = None) -> list[Answer]:
@@ -209,8 +209,8 @@ def list_paths(db: Database, *, owner: str | None = None) -> list[Answer]:
 
 
 def lives(work: Work, *, path: Name, limit: Limit = 100) -> Answer:
-    """`{lives}`: newest first: `{path, incarnation, owner, kind, run_id, began_at, ended_at, reason, resumed_seq}`."""
-    return {"lives": list_lives(work.db, path=path, limit=limit)}
+    """`{rows}`: newest first: `{path, incarnation, owner, kind, run_id, began_at, ended_at, reason, resumed_seq}`."""
+    return {"rows": list_lives(work.db, path=path, limit=limit)}
 
 
 def list_lives(db: Database, *, path: str, limit: int = 100) -> list[Answer]:

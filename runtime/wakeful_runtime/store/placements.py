@@ -59,7 +59,7 @@ def placement_delete(work: Work, *, path: Name, owner: Name | None = None, by: C
 
 
 def placements(work: Work, *, owner: Name | None = None, by: Count | None = None) -> Answer:
-    """`{placements}`: the children a supervisor keeps, or all.
+    """`{rows}`: the children a supervisor keeps, or all.
 
     Args:
         by: the incarnation of the supervisor that takes over with this: an older one is refused from then on.
@@ -69,7 +69,7 @@ def placements(work: Work, *, owner: Name | None = None, by: Count | None = None
     """
     if owner is not None:
         _fence(work, owner, by)
-    return {"placements": list_placements(work.db, owner=owner)}
+    return {"rows": list_placements(work.db, owner=owner)}
 
 
 def list_placements(db: Database, *, owner: str | None = None) -> list[Answer]:

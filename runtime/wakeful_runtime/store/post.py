@@ -63,7 +63,7 @@ def deliveries(work: Work, *, to: Name, incarnation: Count, limit: Limit = 100) 
     """Messages that wait for `to` and were not given to this life yet, oldest first. Expired ones become dead letters.
 
     Returns:
-        `{deliveries, more}`: rows `{id, sender, tag, body, deadline, reply_to, deliveries}`; whether there are more.
+        `{rows, more}`: rows `{id, sender, tag, body, deadline, reply_to, deliveries}`; whether there are more.
 
     Raises:
         Refusal: `fenced`.
@@ -86,7 +86,7 @@ def deliveries(work: Work, *, to: Name, incarnation: Count, limit: Limit = 100) 
             (incarnation, work.request, row["no"]),
         )
     keys = ("id", "sender", "tag", "body", "deadline", "reply_to", "deliveries")
-    return {"deliveries": [{key: row[key] for key in keys} for row in given], "more": len(rows) > limit}
+    return {"rows": [{key: row[key] for key in keys} for row in given], "more": len(rows) > limit}
 
 
 def _bury_the_doomed(work: Work, to: str, incarnation: int) -> None:
@@ -196,7 +196,7 @@ def not_handled(
 
 
 def deadletters(work: Work, *, to: Name | None = None, limit: Limit = 100) -> Answer:
-    """`{deadletters}`: newest first: `{id, to, sender, tag, error, deliveries, deaths, at}`."""
+    """`{rows}`: newest first: `{id, to, sender, tag, error, deliveries, deaths, at}`."""
     rows = work.db.rows(
         "SELECT * FROM messages WHERE state = 'dead' AND (:to IS NULL OR recipient = :to)"
         " ORDER BY ended_at DESC LIMIT :limit",
@@ -204,7 +204,7 @@ def deadletters(work: Work, *, to: Name | None = None, limit: Limit = 100) -> An
     )
     keys = ("id", "sender", "tag", "error", "deliveries", "deaths")
     return {
-        "deadletters": [
+        "rows": [
             {**{key: row[key] for key in keys}, "to": row["recipient"], "at": rfc3339(row["ended_at"])} for row in rows
         ]
     }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from wakeful_runtime.store.checkpoints import find_resumable, list_checkpoints, read_checkpoint
 from wakeful_runtime.store.journal_rows import add_entry, rfc3339
-from wakeful_runtime.store.kept import unkeep
+from wakeful_runtime.store.kept import keep, unkeep
 from wakeful_runtime.store.post import mark_handled
 from wakeful_runtime.store.sqlite import Database
 from wakeful_runtime.store.standing import current_life
@@ -42,14 +42,14 @@ def commit_outcome(
     *,
     incarnation: int,
     form: str | None = None,
-    value: bytes | None = None,
+    value: Any = None,
     why: str = "",
 ) -> bool:
     """End a run that has no outcome yet; whether it had none."""
     ended = work.db.execute(
         "UPDATE runs SET outcome = ?, form = ?, value = ?, why = ?, finished_at = ?, finished_by = ?"
         " WHERE no = ? AND outcome IS NULL",
-        (outcome, form, value, why, work.moment.wall, incarnation, run["no"]),
+        (outcome, form, None if form is None else keep(value), why, work.moment.wall, incarnation, run["no"]),
     ).rowcount
     if not ended:
         return False
@@ -68,14 +68,14 @@ def finish(
     run_id: Name,
     outcome: Outcome,
     form: Form | None = None,
-    value: bytes | None = None,
+    value: Any = None,
     why: str = "",
     handled: list[str] | None = None,
 ) -> Answer:
     """Commit the run's one outcome; the first one stays, whoever asks again.
 
     Args:
-        form, value: the result as a Kept has it, its value packed by `wire.pack`; None: there is none.
+        form, value: the result as a Kept has it; form None: there is none.
 
     Returns:
         `{outcome, why, first}`: what is committed, and whether this request did it.
@@ -94,17 +94,21 @@ def finish(
 
 
 def run(work: Work, *, path: Name | None = None, run_id: Name | None = None) -> Answer:
-    """A run by its id, or the last one of a path: `{run_id, path, agent, label, started_at, ...}`, no values.
+    """A run by its id, or the last one of a path.
+
+    Returns:
+        as a row of `runs`, and `{form, value}` of its outcome.
 
     Raises:
         Refusal: `missing`.
     """
-    return describe_run(find_run(work.db, path=path, run_id=run_id))
+    row = find_run(work.db, path=path, run_id=run_id)
+    return {**describe_run(row), "form": row["form"], "value": unkeep(row["value"])}
 
 
 def runs(work: Work, *, path: Name | None = None, limit: Limit = 100) -> Answer:
-    """`{runs}`: newest first, of one path or of all."""
-    return {"runs": list_runs(work.db, path=path, limit=limit)}
+    """`{rows}`: newest first, of one path or of all."""
+    return {"rows": list_runs(work.db, path=path, limit=limit)}
 
 
 def list_runs(db: Database, *, path: str | None = None, limit: int = 100) -> list[Answer]:
@@ -136,7 +140,7 @@ def result(work: Work, *, run_id: Name) -> Answer:
     """How a run ended.
 
     Returns:
-        `{run_id, path, outcome, form, value (packed), why, partial, taken}`: outcome None while it runs; `partial`,
+        `{run_id, path, outcome, form, value, why, partial, taken}`: outcome None while it runs; `partial`,
         where the outcome isn't ok: None or the last checkpoint, as `checkpoint_state` has it.
 
     Raises:
@@ -149,7 +153,7 @@ def result(work: Work, *, run_id: Name) -> Answer:
         "path": row["path"],
         "outcome": row["outcome"],
         "form": row["form"],
-        "value": row["value"],
+        "value": unkeep(row["value"]),
         "why": row["why"],
         "partial": find_resumable(work.db, row["no"]).checkpoint if ended_badly else None,
         "taken": row["taken_at"] is not None,
@@ -170,7 +174,7 @@ def take_result(work: Work, *, run_id: Name) -> Answer:
 
 
 def checkpoints(work: Work, *, path: Name | None = None, run_id: Name | None = None) -> Answer:
-    """`{run_id, checkpoints}`: a run's checkpoints without their states, newest first.
+    """`{run_id, rows}`: a run's checkpoints without their states, newest first.
 
     Returns:
         rows `{seq, name, form, at, incarnation, version, size, good, aside, corrupt}`.
@@ -179,7 +183,7 @@ def checkpoints(work: Work, *, path: Name | None = None, run_id: Name | None = N
         Refusal: `missing`.
     """
     row = find_run(work.db, path=path, run_id=run_id)
-    return {"run_id": row["run_id"], "checkpoints": list_checkpoints(work.db, row["no"])}
+    return {"run_id": row["run_id"], "rows": list_checkpoints(work.db, row["no"])}
 
 
 def checkpoint_state(work: Work, *, run_id: Name, seq: Count) -> Answer:

@@ -55,7 +55,7 @@ class Reader:
         return self._rows("checkpoints", arguments)
 
     def _rows(self, op: str, arguments: dict[str, Any]) -> list[Answer]:
-        rows: list[Answer] = self.request(op, **arguments)[op]
+        rows: list[Answer] = self.request(op, **arguments)["rows"]
         return rows
 
     def close(self) -> None:
