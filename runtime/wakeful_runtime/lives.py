@@ -172,11 +172,17 @@ class LifeFiles:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._file(path, incarnation))  # noqa: PTH108 (as above)
 
-    def load(self) -> Iterator[LifeFile]:
-        """Every readable file; what can't be read (a torn write of a power cut) is removed."""
+    def read(self) -> Iterator[LifeFile]:
+        """Every readable file."""
         for file in sorted(self._directory.lives.glob("*.json")):
-            try:
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 yield _parse(file.read_bytes())
+
+    def clean(self) -> None:
+        """Remove what can't be read (a torn write of a power cut) and what was never finished. Init only."""
+        for file in self._directory.lives.glob("*.json"):
+            try:
+                _parse(file.read_bytes())
             except (ValueError, KeyError, TypeError):
                 file.unlink(missing_ok=True)
         for scratch in self._directory.lives.glob("*.json.new"):

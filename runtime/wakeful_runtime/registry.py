@@ -163,8 +163,9 @@ class Registry:
 
     def load(self, boot: str) -> list[LifeFile]:
         """What the files of earlier inits say, forks that were never finished left out."""
+        self._files.clean()
         records: list[LifeFile] = []
-        for record in self._files.load():
+        for record in self._files.read():
             if record.state == "forking":
                 self._files.remove(record.life.path, record.life.incarnation)
             else:
