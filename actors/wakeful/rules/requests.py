@@ -16,7 +16,9 @@ def add_child(roster: Roster, event: ChildAdded) -> None:
     there = roster.charges.get(name)
     if roster.stopping is not None:
         roster.say(Refuse(name, "stopping", f"{roster.plan.name} is stopping"))
-    elif there is not None and (not there.state.over or there.state.live or not there.state.dynamic):
+    elif name in roster.order:
+        roster.say(Refuse(name, "alive", f"{name!r} is a child of the tree; restart it instead"))
+    elif there is not None and (not there.state.over or there.state.live):
         roster.say(Refuse(name, "alive", f"there is a child {name!r} already ({there.state.status})"))
     elif limit is not None and (count := sum(not other.state.over for other in roster.charges.values())) >= limit:
         roster.say(Refuse(name, "limit", f"{count} of at most {limit} children aren't finished"))

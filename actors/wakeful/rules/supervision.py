@@ -12,7 +12,7 @@ from wakeful.exits import ExitReason
 from wakeful.plan import ChildPlan, MonitorPlan
 from wakeful.rules import booting, endings, reports, requests, turns
 from wakeful.rules.childstate import ChildState
-from wakeful.rules.commands import Command, WakeAt
+from wakeful.rules.commands import Command, Finished, WakeAt
 from wakeful.rules.events import (
     Boot,
     ChildAdded,
@@ -113,11 +113,13 @@ class Supervision:
         self._booted = True
         roster = self._roster
         roster.now = now
+        end = None
         if self._apply(event):
-            self._finished = turns.stop_due(roster)
+            end = turns.stop_due(roster)
+            self._finished = end is not None
             turns.start_due(roster)
             self._alarm()
-        return roster.take()
+        return roster.take() if end is None else [*roster.take(), Finished(end)]
 
     def _alarm(self) -> None:
         at = None if self._finished else turns.wake_at(self._roster)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from wakeful.exits import ExitReason
-from wakeful.rules.commands import Finished
 from wakeful.rules.lives import launch, press, pressed_at, stop
 from wakeful.rules.roster import Charge, Roster
 
 
-def stop_due(roster: Roster) -> bool:
+def stop_due(roster: Roster) -> ExitReason | None:
     """Order the stops that are due; in reverse order of start, one after the other, spawned ones together.
 
     Returns:
-        Whether the supervisor has finished.
+        What the supervisor has finished with, once it has.
     """
     for name in tuple(roster.pending):
         if roster.charges[name].state.status == "stopping":
@@ -22,24 +21,23 @@ def stop_due(roster: Roster) -> bool:
     if roster.stopping is not None:
         return _stop_all(roster, roster.stopping)
     _stop_next_sibling(roster)
-    return False
+    return None
 
 
-def _stop_all(roster: Roster, why: ExitReason) -> bool:
+def _stop_all(roster: Roster, why: ExitReason) -> ExitReason | None:
     reason = ExitReason(kind="shutdown", what=why.what or why.kind, at=why.at)
     spawned = [charge for charge in roster.spawned() if charge.occupied]
     for charge in spawned:
         if charge.state.status != "stopping":
             stop(roster, charge, reason)
     if spawned:
-        return False
+        return None
     last = _last(charge for charge in roster.tree() if charge.occupied)
     if last is None:
-        roster.say(Finished(why))
-        return True
+        return why
     if last.state.status != "stopping":
         stop(roster, last, reason)
-    return False
+    return None
 
 
 def _stop_next_sibling(roster: Roster) -> None:
