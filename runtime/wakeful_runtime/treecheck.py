@@ -17,7 +17,7 @@ from typing import Any
 import msgpack
 
 from wakeful.errors import SpecError, WakefulError
-from wakeful.plan import ChildPlan, Code, MonitorPlan, NodePlan
+from wakeful.plan import NodePlan
 from wakeful_runtime.blame import one_line, place, raised_at
 from wakeful_runtime.treefile import Target, frame, pack, parse
 
@@ -38,16 +38,14 @@ def main(target: str, pipe: int, timeout: float) -> None:
 
 
 def _read(target: Target) -> NodePlan:
-    search = str(target.file.parent if target.file else Path.cwd())
-    sys.path.insert(0, search)
+    sys.path.insert(0, str(target.file.parent if target.file else Path.cwd()))
     module = _import(target)
     tree = _find(module, target)
     try:
         plan: NodePlan = tree.plan()
     except WakefulError as error:
         raise SpecError(f"{target.text}: {error}") from None
-    script = (module.__name__, str(target.file)) if target.file else None
-    return _located(plan, script, search).model_copy(update={"target": _named(target)})
+    return plan.model_copy(update={"target": _named(target)})
 
 
 def _named(target: Target) -> str:
@@ -98,29 +96,6 @@ def _find(module: ModuleType, target: Target) -> Any:
     if not isinstance(value, Gateway):
         raise SpecError(f"{target.text}: is a {type(value).__name__}; a tree is a Gateway(…)")
     return value
-
-
-def _located(plan: NodePlan, script: tuple[str, str] | None, search: str) -> NodePlan:
-    """The plan with each class's place completed: the script it came from, and what had to be on `sys.path`."""
-
-    def code(code: Code | None) -> Code | None:
-        if code is None:
-            return None
-        file = script[1] if script and code.module == script[0] else code.file
-        return code.model_copy(update={"file": file, "search": (search,)})
-
-    def child(plan: ChildPlan) -> ChildPlan:
-        return plan.model_copy(
-            update={"code": code(plan.code), "monitor": monitor(plan.monitor) if plan.monitor else None}
-        )
-
-    def monitor(plan: MonitorPlan) -> MonitorPlan:
-        return plan.model_copy(update={"children": children(plan.children), "agents": children(plan.agents)})
-
-    def children(plans: tuple[ChildPlan, ...]) -> tuple[ChildPlan, ...]:
-        return tuple(child(plan) for plan in plans)
-
-    return plan.model_copy(update={"root": monitor(plan.root), "agents": children(plan.agents)})
 
 
 if __name__ == "__main__":

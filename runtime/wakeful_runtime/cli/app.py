@@ -18,7 +18,7 @@ app = typer.Typer(
     name="wakeful",
     help="Keep long-running agent sessions alive: run a tree of them, see why one is silent, bring it back.",
     epilog="Start with `wakeful demo`. Exit codes: 0 done, 1 failed, 2 wrong use or a bad tree, 3 no node runs there.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -27,6 +27,7 @@ app = typer.Typer(
 
 @app.callback()
 def wakeful(
+    context: typer.Context,
     node: NodeOption = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
 ) -> None:
@@ -37,6 +38,9 @@ def wakeful(
 
         typer.echo(f"wakeful {installed('wakeful')}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(WRONG_USE)
 
 
 for room in (node, show, sessions, inspection, history, review, failures):
@@ -63,10 +67,7 @@ def _told() -> tuple[type[BaseException], ...]:
 
 def _wrong_use(error: Exception) -> int:
     context = getattr(error, "ctx", None)
-    text = str(getattr(error, "format_message", lambda: error)())
-    if not text.strip() and context is not None:  # `wakeful` alone: the help is the answer
-        typer.echo(context.get_help(), err=True)
-        return WRONG_USE
+    text = str(getattr(error, "format_message", lambda: error)()).replace("Value error, ", "")
     command = context.command_path if context is not None else "wakeful"
     print(f"{command}: {' '.join(text.split())} (see {command} --help)", file=sys.stderr)
     return WRONG_USE

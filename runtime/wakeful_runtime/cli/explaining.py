@@ -16,8 +16,8 @@ def explain(row: Mapping[str, Any], *, evidence: bool = False) -> list[str]:
     life = f"#{row['incarnation']}" if row.get("incarnation") else ""
     head = f"{row.get('path') or 'node'}{life}: {row.get('verdict') or row.get('state') or 'unknown'}"
     lines = [head + (f" since {clock(since)}" if since else "")]
-    if row.get("what"):
-        lines.append(f"  {_first(row['what'])}")
+    if _what(row):
+        lines.append(f"  {_first(_what(row))}")
     if row.get("facts"):
         lines.append(f"  facts: {_short(row['facts'])}")
     where = where_it_hung(row.get("evidence"))
@@ -39,12 +39,16 @@ def explain_all(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         command = next(_commands(row.get("next")), f"wakeful why {row.get('path')}")
         at = clock(row.get("since") or row.get("at") or "")
         outcome = f" → {row['outcome']}" if row.get("outcome") else ""
-        lines.append(
-            f"{at}  {row.get('path')}: {row.get('verdict')}, {_first(row.get('what') or '')}{outcome}  ({command})"
-        )
+        what = f"{row.get('verdict')}, {_first(_what(row))}"
+        lines.append(f"{at}  {row.get('path')}: {what}{outcome}  ({command})")
     if len(rows) > _MOST:
         lines[-1] = f"and {len(rows) - _MOST + 1} more  (wakeful incidents --since 24h)"
     return lines
+
+
+def _what(row: Mapping[str, Any]) -> str:
+    facts = row.get("facts")
+    return str(row.get("what") or (facts.get("words") if isinstance(facts, Mapping) else "") or "")
 
 
 def where_it_hung(evidence: object) -> str:

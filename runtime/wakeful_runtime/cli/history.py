@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from wakeful_runtime.cli import past
-from wakeful_runtime.cli.asking import resolve
 from wakeful_runtime.cli.options import FollowOption, JsonOption, NodeOption, PathArgument, directory
 from wakeful_runtime.cli.screen import cell, clock, put_json, put_line
 
@@ -89,28 +89,28 @@ def logs(
       wakeful logs weekly -f
     """
     where = directory(node)
-    file = where.log(resolve(path, past.known_paths(node)))
-    found = _tail(file, lines)
+    file = where.log(past.logged_path(node, path))
+    found, end = tail(file, lines)
     if not follow:
         put_json(found) if json else [print(line) for line in found]
         return
-    for line in _growing(file, found):
+    for line in chain(found, growing(file, end)):
         put_line({"line": line}) if json else print(line, flush=True)
 
 
-def _tail(file: Path, lines: int) -> list[str]:
+def tail(file: Path, lines: int) -> tuple[list[str], int]:
+    """The last lines of a log, and the place after them."""
     with file.open("rb") as opened:
         opened.seek(0, 2)
         size = opened.tell()
         opened.seek(max(0, size - 512 * max(lines, 1) - 65536))
-        text = opened.read().decode("utf-8", "replace")
-    return text.splitlines()[-lines:] if lines else []
+        text = opened.read(size - opened.tell()).decode("utf-8", "replace")
+    return text.splitlines()[-lines:] if lines else [], size
 
 
-def _growing(file: Path, first: list[str]) -> Iterator[str]:
-    """The lines there are, then each whole line that is added; starts over when the file was cut or replaced."""
-    yield from first
-    at, inode, rest = file.stat().st_size, file.stat().st_ino, b""
+def growing(file: Path, at: int) -> Iterator[str]:
+    """Each whole line from a place on, as it is added; from the start when the file was cut or replaced."""
+    inode, rest = file.stat().st_ino, b""
     while True:
         about = file.stat()
         if about.st_ino != inode or about.st_size < at:

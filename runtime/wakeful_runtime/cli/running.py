@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,27 @@ def foreground(directory: NodeDirectory, plan: NodePlan) -> int:
     Raises:
         NodeError: the directory can't be used, or a node runs there.
     """
+    from wakeful_runtime import locks
+    from wakeful_runtime.client import runs_in
     from wakeful_runtime.keeper import keep
-    from wakeful_runtime.roles import enter
-    from wakeful_runtime.treefile import pack
+    from wakeful_runtime.nodeplan import write_start
+    from wakeful_runtime.roles import PRELOAD, enter
 
     directory.create()
+    # Of two runs at once only one may write the plan, and not where parts of a node live on without a keeper.
+    starting = _start_lock(directory)
+    keeper = directory.lock("keeper")
+    if locks.held(keeper):
+        raise NodeError(f"a node runs in {directory.root} already, pid {locks.holder(keeper).pid}; see wakeful status")
+    if not runs_in(directory):
+        write_start(directory, plan)
     _announce_when_ready(directory, ready_line(directory, plan))
-    return keep(directory, enter, plan=pack(plan))
+    return keep(
+        directory,
+        enter,
+        preload=(*PRELOAD, *plan.preload),
+        on_ready=lambda gateway: fcntl.flock(starting, fcntl.LOCK_UN),
+    )
 
 
 def detached(directory: NodeDirectory, plan: NodePlan) -> int:
@@ -54,10 +68,8 @@ def detached(directory: NodeDirectory, plan: NodePlan) -> int:
         if keeper.poll() is not None:
             with said.open("rb") as written:
                 written.seek(start)
-                words = written.read().decode("utf-8", "replace").splitlines()
-            raise NodeError(
-                words[-1].removeprefix("wakeful: ") if words else f"it ended with status {keeper.returncode}"
-            )
+                words = written.read().decode("utf-8", "replace").splitlines() or [f"status {keeper.returncode}"]
+            raise NodeError(f"the node ended before it was ready: {words[-1].removeprefix('wakeful: ')}")
         if time.monotonic() > deadline:
             raise NodeError(f"the node isn't ready after {READY_S:.0f} s; see {said} and wakeful ps")
         time.sleep(_POLL_S)
@@ -66,19 +78,20 @@ def detached(directory: NodeDirectory, plan: NodePlan) -> int:
 
 
 def is_ready(directory: NodeDirectory) -> bool:
-    """Whether a node answers there and says that it is ready."""
-    answer = _status(directory)
-    return answer is not None and bool(answer.get("ready", True))
+    """Whether a node answers there."""
+    return _status(directory) is not None
 
 
 def wait_until_gone(directory: NodeDirectory, timeout: float) -> None:
-    """Wait until no node answers there.
+    """Wait until nothing of a node runs there.
 
     Raises:
-        NodeError: one still does after `timeout` seconds.
+        NodeError: something still does after `timeout` seconds.
     """
+    from wakeful_runtime.client import runs_in
+
     deadline = time.monotonic() + timeout
-    while _status(directory) is not None:
+    while runs_in(directory):
         if time.monotonic() > deadline:
             raise NodeError(f"it is still stopping after {timeout:.0f} s; see wakeful ps")
         time.sleep(_POLL_S)
@@ -89,35 +102,35 @@ def ready_line(directory: NodeDirectory, plan: NodePlan) -> str:
     return f"wakeful: ready: {plan.target} in {directory.root} (wakeful ps, wakeful down; Ctrl-C stops it in order)"
 
 
+def _start_lock(directory: NodeDirectory) -> int:
+    starting = os.open(directory.lock("start"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(starting, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(starting)
+        raise NodeError(f"another `wakeful run` is starting a node in {directory.root}") from None
+    return starting
+
+
 def _status(directory: NodeDirectory) -> dict[str, Any] | None:
-    from wakeful_runtime.client import Client, NoNode
+    from wakeful_runtime.client import Client
 
     try:
         with Client(directory.root) as client:
             answer: dict[str, Any] = client.call("status", {})
             return answer
-    except NoNode:
+    except NodeError:  # none there, or it is coming up or going down
         return None
-    except NodeError:  # it is coming up or going down: there, and not ready
-        return {"ready": False}
 
 
 def _announce_when_ready(directory: NodeDirectory, line: str) -> None:
-    """Say the line once the node answers; by a process of its own, for the keeper only waits for its children."""
-    _orphan(lambda: _wait_and_say(directory, line, os.getppid()))
+    """Say the line once the node answers.
 
-
-def _wait_and_say(directory: NodeDirectory, line: str, _: int) -> None:
-    deadline = time.monotonic() + READY_S
-    while time.monotonic() < deadline:
-        if is_ready(directory):
-            print(line, flush=True)
-            return
-        time.sleep(_POLL_S)
-
-
-def _orphan(work: Callable[[], None]) -> None:
-    """Run `work` in a process that is nobody's child: the keeper must not take it for one of its own."""
+    From a process of its own, for this one will only wait for init; and from nobody's child, so that the keeper
+    neither has to reap it nor takes it for a leftover of its node.
+    """
+    keeper = os.getpid()
+    sys.stdout.flush()
     middle = os.fork()
     if middle:
         os.waitpid(middle, 0)
@@ -125,6 +138,19 @@ def _orphan(work: Callable[[], None]) -> None:
     if os.fork():
         os._exit(0)
     try:
-        work()
+        _say_when_ready(directory, line, keeper)
     finally:
         os._exit(0)
+
+
+def _say_when_ready(directory: NodeDirectory, line: str, keeper: int) -> None:
+    deadline = time.monotonic() + READY_S
+    while time.monotonic() < deadline:
+        if is_ready(directory):
+            print(line, flush=True)
+            return
+        try:
+            os.kill(keeper, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(_POLL_S)

@@ -59,10 +59,11 @@ def tree(node: NodeOption = None, json: JsonOption = False) -> None:
       wakeful tree
       wakeful tree --json
     """
+    answer = ask(node, "tree")
     if json:
-        put_json(ask(node, "tree"))
+        put_json(answer)
         return
-    for line in drawing(ask(node, "ps")):
+    for line in drawing(answer["rows"]):
         print(line)
 
 
@@ -82,25 +83,21 @@ def status(node: NodeOption = None, json: JsonOption = False) -> None:
     else:
         for line in status_lines(answer):
             print(line)
-    if not answer.get("healthy", False):
+    if not answer["healthy"]:
         raise typer.Exit(1)
 
 
 def status_lines(answer: Mapping[str, Any]) -> list[str]:
     """The first line is the verdict; one more for each thing that waits, with the command to type."""
-    waiting: Sequence[Any] = answer.get("waiting") or []
-    head = "healthy" if answer.get("healthy") else f"{len(waiting)} waiting for you" if waiting else "not healthy"
-    facts = [f"{key} {cell(key, value)}" for key, value in answer.items() if _is_fact(key, value)]
-    lines = [f"{head}{': ' if facts else ''}{', '.join(facts)}"]
-    for item in waiting:
-        path = item.get("path") if isinstance(item, Mapping) else item
-        why = item.get("why") or item.get("what") if isinstance(item, Mapping) else ""
-        lines.append(f"  {path}: {why or 'waits for review'} (wakeful why {path}; wakeful resume {path})")
+    waiting: Sequence[str] = answer.get("waiting_for_a_person") or []
+    head = "healthy" if answer["healthy"] else f"{len(waiting)} waiting for you" if waiting else "not healthy"
+    named = {"up_s": "up", "processes": "processes", "target": "", "directory": "in"}
+    facts = [f"{word} {cell(key, answer[key])}".strip() for key, word in named.items() if answer.get(key)]
+    lines = [f"{head}: {', '.join(facts)}" if facts else head]
+    if answer.get("why"):
+        lines.append(f"  {answer['why']}")
+    lines += [f"  {path} waits for a person (wakeful why {path}; wakeful resume {path})" for path in waiting]
     return lines
-
-
-def _is_fact(key: str, value: object) -> bool:
-    return key not in {"healthy", "waiting"} and isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def drawing(rows: Sequence[Mapping[str, Any]]) -> list[str]:

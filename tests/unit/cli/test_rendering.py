@@ -1,0 +1,151 @@
+"""What people see."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import typer
+
+from wakeful.errors import NodeError
+from wakeful_runtime.cli.explaining import explain, explain_all, markdown, where_it_hung
+from wakeful_runtime.cli.history import event_line, growing, tail
+from wakeful_runtime.cli.inspection import moment
+from wakeful_runtime.cli.past import logged_path
+from wakeful_runtime.cli.screen import age, cell
+from wakeful_runtime.cli.show import drawing
+
+INCIDENT = {
+    "id": "1f",
+    "path": "research/weekly",
+    "incarnation": 3,
+    "verdict": "loop_blocked",
+    "since": "2026-01-03T22:00:00.000Z",
+    "what": "the event loop has not turned for 80 s",
+    "facts": {"loop_age_s": 80.0},
+    "evidence": {"tasks": ["run\n  agents.py:12 in run\n  agents.py:40 in fetch"], "threads": [], "log": ("a", "b")},
+    "action": "killed",
+    "outcome": "restarted as #4",
+    "next": "wakeful logs research/weekly",
+}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0.0s"), (9.94, "9.9s"), (59.9, "59s"), (205, "3m25s"), (7500, "2h05m"), (97200, "1d03h"), (-0.2, "0.0s")],
+)
+def test_an_age_is_short(seconds: float, text: str) -> None:
+    assert age(seconds) == text
+
+
+def test_a_missing_value_is_a_dash() -> None:
+    assert cell("checkpoint", None) == "–"
+    assert cell("checkpoint", {"name": "scraped", "seq": 4}) == "scraped"
+
+
+def test_the_tree_is_drawn_below_the_gateway() -> None:
+    def row(path: str, kind: str) -> dict[str, object]:
+        return {"path": path, "kind": kind, "state": "running", "incarnation": 1, "verdict": "healthy"}
+
+    rows = [row("init", "init"), row("gateway", "gateway"), row("store", "store"), row("research", "monitor")]
+    rows += [row("research/weekly", "session"), row("research/deep", "monitor"), row("research/deep/one", "session")]
+    assert drawing(rows) == [
+        "init#1  init running",
+        "gateway#1  gateway running",
+        "├─ store#1  store running",
+        "└─ research#1  monitor running",
+        "   ├─ weekly#1  session running",
+        "   └─ deep#1  monitor running",
+        "      └─ one#1  session running",
+    ]
+
+
+def test_why_is_five_lines_a_person_understands() -> None:
+    lines = explain(INCIDENT)
+    assert lines[0].startswith("research/weekly#3: loop_blocked since ")
+    assert lines[1:] == [
+        "  the event loop has not turned for 80 s",
+        "  facts: loop_age_s 1m20s",
+        "  it was at: agents.py:40 in fetch",
+        "  done: killed → restarted as #4",
+        "  next: wakeful logs research/weekly",
+    ]
+
+
+def test_why_of_the_day_is_at_most_ten_lines_with_a_command_each() -> None:
+    lines = explain_all([INCIDENT] * 12)
+    assert len(lines) == 10
+    assert all("(wakeful " in line for line in lines)
+    assert lines[-1].startswith("and 3 more")
+    assert explain_all([])
+
+
+def test_the_words_of_an_incident_are_found_among_its_facts() -> None:
+    incident = {**INCIDENT, "what": None, "facts": {"words": "it hung"}}
+    assert explain(incident)[1] == "  it hung"
+    assert "loop_blocked, it hung" in explain_all([incident])[0]
+
+
+def test_the_innermost_line_of_the_evidence_is_where_it_hung() -> None:
+    assert where_it_hung(None) == ""
+    assert where_it_hung({"tasks": [], "threads": ["MainThread\n  a.py:1\n  b.py:2\n"]}) == "b.py:2"
+
+
+def test_an_incident_in_markdown_holds_its_evidence() -> None:
+    text = markdown(INCIDENT)
+    assert text.startswith("## research/weekly: loop_blocked (incident 1f)\n")
+    assert "agents.py:40 in fetch" in text
+
+
+def test_an_event_is_one_line() -> None:
+    row = {"seq": 1, "at": "x", "event": "killed", "path": "a/b", "incarnation": 2, "why": "two\nlines", "id": "z"}
+    assert event_line(row) == "x  a/b#2  killed  why=two lines"
+
+
+def test_a_clock_time_is_the_last_one() -> None:
+    now = datetime(2026, 1, 3, 9, 30, tzinfo=UTC).astimezone()
+    late = (now + timedelta(minutes=5)).strftime("%H:%M")
+    early = (now - timedelta(minutes=5)).strftime("%H:%M")
+    assert moment(late, now=now) == "2026-01-02T09:35:00.000Z"
+    assert moment(early, now=now) == "2026-01-03T09:25:00.000Z"
+    assert moment("2h", now=now) == "2026-01-03T07:30:00.000Z"
+    assert moment("2026-01-01T00:00:00+00:00", now=now) == "2026-01-01T00:00:00.000Z"
+    with pytest.raises(typer.BadParameter):
+        moment("teatime", now=now)
+
+
+def test_the_end_of_a_path_that_has_a_log_is_enough(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    for name in ("gateway", "research~weekly", "sales~weekly", "research~daily"):
+        (logs / f"{name}.log").touch()
+    assert logged_path(str(tmp_path), "daily") == "research/daily"
+    assert logged_path(str(tmp_path), "sales/weekly") == "sales/weekly"
+    with pytest.raises(NodeError, match="research/weekly, sales/weekly"):
+        logged_path(str(tmp_path), "weekly")
+    with pytest.raises(NodeError, match="no 'monthly'"):
+        logged_path(str(tmp_path), "monthly")
+
+
+def test_following_a_log_gives_whole_lines(tmp_path: Path) -> None:
+    file = tmp_path / "a.log"
+    file.write_text("one\ntwo\n")
+    last, end = tail(file, 1)
+    assert last == ["two"]
+    with file.open("a") as opened:
+        opened.write("three\nfour\nfi")
+    lines = growing(file, end)
+    assert [next(lines), next(lines)] == ["three", "four"]
+    with file.open("a") as opened:
+        opened.write("ve\n")
+    assert next(lines) == "five"
+
+
+def test_following_starts_over_when_the_log_was_cut(tmp_path: Path) -> None:
+    file = tmp_path / "a.log"
+    file.write_text("one\ntwo\n")
+    lines = growing(file, 0)
+    assert [next(lines), next(lines)] == ["one", "two"]
+    file.write_text("new\n")
+    assert next(lines) == "new"
