@@ -203,7 +203,7 @@ class Actor(Living):
         verify: Callable[[*Ts], Any] | None = None,
         scope: Scope = "run",
     ) -> R | None: ...
-    async def once(
+    async def once(  # type: ignore[misc] # mypy can't match `*args: Any` with `*args: *Ts`
         self,
         key: str,
         fn: Callable[..., Any],

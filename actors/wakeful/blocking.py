@@ -132,7 +132,7 @@ class BlockingSession(Living, Generic[S]):
         verify: Callable[[*Ts], Any] | None = None,
         scope: Scope = "run",
     ) -> R | None: ...
-    def once(
+    def once(  # type: ignore[misc] # mypy can't match `*args: Any` with `*args: *Ts`
         self,
         key: str,
         fn: Callable[..., Any],

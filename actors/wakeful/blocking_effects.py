@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Literal, TypeVar
 
@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 
 class BlockingEffects(Effects):
-    """The effects of one life, for a main thread without a loop: intents and results are written on the loop beside it."""
+    """The effects of one life, for a main thread without a loop; they are written on the loop beside it."""
 
     def __init__(self, life: Life) -> None:
         super().__init__(_Through(life))
@@ -41,7 +41,7 @@ class _Through:
 
 
 @asynccontextmanager
-async def _held(lock: threading.Lock) -> AsyncIterator[None]:
+async def _held(lock: threading.Lock) -> AsyncGenerator[None]:
     with lock:
         yield
 

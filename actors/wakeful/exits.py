@@ -62,7 +62,9 @@ Kind = Literal[
     "unknown",
 ]
 
-ORDERED: frozenset[str] = frozenset({"stop", "restart", "shutdown", "run_timeout", "sibling", "node_lost", "fenced", "orphaned"})
+ORDERED: frozenset[str] = frozenset(
+    {"stop", "restart", "shutdown", "run_timeout", "sibling", "node_lost", "fenced", "orphaned"}
+)
 """Ends that are no failure of the child (api.md: "A failure is an end of a life that nobody ordered")."""
 
 NORMAL: frozenset[str] = frozenset({"returned"})

@@ -50,8 +50,7 @@ def handler(method: F) -> F:
 
     The function stays as it is: in a test, call it. The checks run when the class is made and raise SpecError.
     """
-    target = method.__func__ if isinstance(method, staticmethod | classmethod) else method
-    setattr(target, _MARK, True)
+    setattr(_function(method), _MARK, True)
     return method
 
 
@@ -73,7 +72,7 @@ def collect(cls: type) -> dict[str, HandlerSpec]:
     kinds: dict[str, tuple[type[Message], ...]] = {}
     for parent in reversed(cls.__mro__):
         for name, value in vars(parent).items():
-            function = value.__func__ if isinstance(value, staticmethod | classmethod) else value
+            function = _function(value)
             if getattr(function, _MARK, False):
                 if function is not value:
                     raise _wrong(cls, name, "is a staticmethod or classmethod; write a plain method")
@@ -139,14 +138,19 @@ def _messages(cls: type, name: str, parameter: str, annotation: Any) -> tuple[ty
         raise _wrong(cls, name, f"needs the message's type: write `{parameter}: TheMessage`")
     found = _members(annotation)
     for kind in found:
-        if not (isinstance(kind, type) and issubclass(kind, Message)) or kind in (Message, Request):
+        if not _is_message(kind):
             shown = getattr(kind, "__name__", repr(kind))
             raise _wrong(cls, name, f"takes {shown}, which is no subclass of Message (or a union of them)")
-        if (issubclass(kind, Request) and isinstance(reply_of(kind), TypeVar)) or reply_of(kind) is Any:
+        reply = reply_of(kind)
+        if reply is Any or isinstance(reply, TypeVar):
             raise _wrong(
                 cls, name, f"takes {kind.__name__}, which doesn't say what answers it; derive it from Request[…]"
             )
     return found
+
+
+def _is_message(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Message) and kind not in (Message, Request)
 
 
 def _check_reply(cls: type, name: str, function: types.FunctionType, kinds: tuple[type[Message], ...]) -> None:
@@ -166,6 +170,12 @@ def _members(annotation: Any) -> tuple[Any, ...]:
     if origin in (typing.Union, types.UnionType):
         return tuple(member for part in get_args(annotation) for member in _members(part))
     return (annotation,)
+
+
+def _function(value: Any) -> Any:
+    if isinstance(value, staticmethod | classmethod):
+        return value.__func__  # pyright: ignore
+    return value
 
 
 def _wrong(cls: type, name: str, why: str) -> SpecError:

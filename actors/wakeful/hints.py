@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 import types
@@ -73,7 +74,7 @@ def _argument(cls: type, base: type) -> Any:
 
 
 def _underlying(function: Callable[..., Any]) -> Callable[..., Any]:
-    while hasattr(function, "func"):  # functools.partial
+    while isinstance(function, functools.partial):
         function = function.func
     if inspect.isroutine(function) or inspect.isclass(function):
         return getattr(function, "__func__", function)
@@ -95,9 +96,9 @@ def _resolve(written: Any, scope: dict[str, Any], module: str | None) -> Any:
 def _callers_names(module: str | None) -> dict[str, Any]:
     """The local names of the calling functions of one module: where a class in a test finds its messages."""
     names: dict[str, Any] = {}
-    frame = sys._getframe(1)
+    frame: types.FrameType | None = sys._getframe(1)
     while frame is not None:
         if frame.f_globals.get("__name__") == module and frame.f_locals is not frame.f_globals:
             names = {**frame.f_locals, **names}
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return names

@@ -40,7 +40,7 @@ def code_of(cls: type, of: str) -> Code:
     if file is None:
         raise SpecError(f"{of}: the module {cls.__module__} of {cls.__name__} has no file a child process could import")
     path = Path(file).absolute()
-    name = path.stem if cls.__module__ == "__main__" else cls.__module__
+    name = _script_name(path) if cls.__module__ == "__main__" else cls.__module__
     return Code(module=name, name=cls.__qualname__, file=str(path), search=(str(path.parent),))
 
 
@@ -50,9 +50,17 @@ def _check_is_there(module: ModuleType, cls: type, of: str) -> None:
         found = getattr(found, part, None)
     if found is not cls:
         raise SpecError(
-            f"{of}: {cls.__module__}.{cls.__qualname__} isn't this class, so a child process would import another thing; "
+            f"{of}: {cls.__module__}.{cls.__qualname__} isn't this class: a child would import another thing; "
             f"give each class a name of its own at the top of its module"
         )
+
+
+def _script_name(path: Path) -> str:
+    """What a child calls a script's module: its stem, unless that is taken or no name."""
+    stem = path.stem
+    if stem.isidentifier() and stem not in sys.stdlib_module_names and stem != "__main__":
+        return stem
+    return "wakeful_tree_" + "".join(letter if letter.isalnum() else "_" for letter in stem)
 
 
 def _found_on_path(module: ModuleType) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from types import TracebackType
+from typing import Self
 
 from wakeful.duration import seconds
 from wakeful.life import LeaseState, Life
@@ -52,7 +53,7 @@ class Lease:
         self._state = LeaseState(self._state.id, self._what, self._state.since, until, self._blocking)
         self._life.lease_changed(self._state)
 
-    def __enter__(self) -> Lease:
+    def __enter__(self) -> Self:
         if self._state is not None:
             raise RuntimeError(f"lease {self._what!r} was used before; call lease(…) for each block")
         if self._check:
@@ -69,7 +70,7 @@ class Lease:
             self._over = True
             self._life.lease_closed(self._state)
 
-    async def __aenter__(self) -> Lease:
+    async def __aenter__(self) -> Self:
         return self.__enter__()
 
     async def __aexit__(

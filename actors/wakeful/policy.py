@@ -57,7 +57,7 @@ class Heartbeat(Spec):
         every: between probes.
         timeout: how long an answer, or the loop, may be silent. A hang is found within `every + timeout`.
         progress: how long a session may go without an act of its own; None: not judged.
-        progress_given: whether the user chose `progress`; if not, a run that never reported progress is alerted, not killed.
+        progress_given: whether the user chose `progress`; if not, a run that never reported any is alerted, not killed.
         startup: import and `on_start` of every life.
     """
 
@@ -71,7 +71,7 @@ class Heartbeat(Spec):
         self,
         every: Duration = 60.0,
         timeout: Duration = 20.0,
-        progress: Duration | None | Literal["default"] = "default",
+        progress: Duration | Literal["default"] | None = "default",
         startup: Duration = 60.0,
         *,
         progress_given: bool | None = None,
@@ -80,7 +80,9 @@ class Heartbeat(Spec):
         super().__init__(
             every=_positive(every, "Heartbeat(every=…)"),
             timeout=_positive(timeout, "Heartbeat(timeout=…)"),
-            progress=None if progress is None or progress == "default" else _positive(progress, "Heartbeat(progress=…)"),
+            progress=None
+            if progress is None or progress == "default"
+            else _positive(progress, "Heartbeat(progress=…)"),
             progress_given=chosen if progress_given is None else progress_given,
             startup=_positive(startup, "Heartbeat(startup=…)"),
         )

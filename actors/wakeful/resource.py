@@ -150,7 +150,7 @@ class Resource(Generic[T]):
             except TimeoutError:
                 if self._life.now() - began <= self._how.timeout + LATE:
                     return f"it did not answer its probe for {self._how.timeout:g} s"
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the user's probe: whatever it raises, the resource is sick
                 return f"its probe raised {error!r}"
 
     async def _replace(self, why: str) -> None:
@@ -167,7 +167,7 @@ class Resource(Generic[T]):
             await asyncio.sleep(delay)
             try:
                 await self._open()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the user's code: told, counted, tried again
                 why = f"it can't be opened again: {error!r}"
                 delay = min(30.0, 2 * delay or 1.0)
             else:
@@ -216,7 +216,7 @@ class Resource(Generic[T]):
             try:
                 async with asyncio.timeout(min(CLOSE_AT_MOST, self._how.timeout)):
                     await _call(self._how.close, live)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the user's code: told; what is left is killed
                 self._life.log.warning("resource did not close", resource=self._how.name, error=repr(error))
                 if not hung:
                     await self._kill(live)
@@ -226,7 +226,7 @@ class Resource(Generic[T]):
             try:
                 async with asyncio.timeout(CLOSE_AT_MOST):
                     await _call(self._how.kill, live)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the user's code: told; what is left is killed
                 self._life.log.warning("resource was not killed", resource=self._how.name, error=repr(error))
         elif self._started is not None:
             self._started.kill()

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -143,7 +143,7 @@ class ScriptLife:
         self.log.info("spend", tokens=tokens, cost=cost, calls=calls)
 
     @contextmanager
-    def waiting(self, what: Waiting) -> Iterator[None]:
+    def waiting(self, what: Waiting) -> Generator[None]:
         yield
 
     async def next_mail(self) -> MailItem:
@@ -162,7 +162,7 @@ class ScriptLife:
         self.log.info(event, **fields)
 
     @contextmanager
-    def started_processes(self) -> Iterator[NoProcesses]:
+    def started_processes(self) -> Generator[NoProcesses]:
         yield NoProcesses()
 
     def call(self, work: Coroutine[Any, Any, R], *, interruptible: bool = False) -> R:

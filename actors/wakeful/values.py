@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Hashable
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError
@@ -157,17 +156,19 @@ def _without_rich_leaves(value: Any, depth: int) -> Any:
     if depth > MAX_DEPTH:
         raise ValueError("too deep")
     if isinstance(value, dict):
-        items: dict[Any, Any] = value
-        return {
-            key if isinstance(key, str) else str(to_jsonable_python(key)): _without_rich_leaves(item, depth + 1)
-            for key, item in items.items()
-        }
+        return _str_keys(value, depth)  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(value, list | tuple | set | frozenset):
-        members: Any = value
-        return [_without_rich_leaves(item, depth + 1) for item in members]
+        return [_without_rich_leaves(item, depth + 1) for item in cast("list[Any]", value)]
     if value is None or isinstance(value, bool | int | float | str | bytes):
         return value
     return to_jsonable_python(value)
+
+
+def _str_keys(value: dict[Any, Any], depth: int) -> dict[str, Any]:
+    return {
+        key if isinstance(key, str) else str(to_jsonable_python(key)): _without_rich_leaves(item, depth + 1)
+        for key, item in value.items()
+    }
 
 
 def _comes_back(value: object, kept: Kept, adapter: TypeAdapter[Any]) -> bool:
@@ -190,8 +191,8 @@ def _check_size(kept: Kept, of: str) -> None:
 
 def _adapter(kind: Any, of: str) -> TypeAdapter[Any]:
     try:
-        return _cached_adapter(kind) if isinstance(kind, Hashable) else TypeAdapter(kind)
-    except TypeError:
+        return _cached_adapter(kind)
+    except TypeError:  # not hashable: Annotated with a list, say
         return TypeAdapter(kind)
     except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError) as error:
         raise CodecError(f"{of}: pydantic doesn't know {_name(kind)}: {_first_line(error)}") from None
