@@ -18,6 +18,7 @@ from wakeful.plan import ChildPlan
 from wakeful_runtime.birth import Birth
 from wakeful_runtime.blocking import BlockingHost
 from wakeful_runtime.code import load
+from wakeful_runtime.dumps import threads
 from wakeful_runtime.go import read_boot, read_go
 from wakeful_runtime.lastwords import reason_of, status_of
 from wakeful_runtime.lifeline import Lifeline, open_lifeline
@@ -42,6 +43,7 @@ _files: list[TextIO] = []
 def main(birth: Birth) -> int:
     """Live one life; the exit status. What ended it has been said on the control lane when this returns."""
     lifeline = open_lifeline(birth)
+    lifeline.pulse.orders.dump = lambda: ([], threads())  # a hanging import shows its line too
     prepare(birth)
     reason = _live(lifeline)
     lifeline.postbox.close()
@@ -81,7 +83,11 @@ def _live(lifeline: Lifeline) -> ExitReason:
         return reason_of(error, starting=True)
     _tune_collector()
     host = BlockingHost() if plan.blocking else LoopHost()
-    return host.run(Stage(lifeline, plan, go, order=host.order, work=host.work), kind)
+    try:
+        return host.run(Stage(lifeline, plan, go, order=host.order, work=host.work), kind)
+    except BaseException as error:
+        lifeline.log.exception("the host failed")  # a fault of its own: the supervisor hears of it too
+        return reason_of(error, starting=False)
 
 
 def _load(plan: ChildPlan) -> type[Living]:

@@ -36,6 +36,7 @@ from wakeful.exits import ExitReason
 from wakeful_runtime.birth import Birth
 from wakeful_runtime.echo import LoopEcho
 from wakeful_runtime.orders import Body, Orders
+from wakeful_runtime.transport.thread import ControlThreadSocket
 
 ORPHAN_TTL = 600.0
 """Seconds of own waking time without a supervisor after which a life stops in order (design.md §2)."""
@@ -94,7 +95,7 @@ class Pulse:
         self._echo = LoopEcho(post)
         self._outbox: deque[tuple[str, Body, threading.Event | None]] = deque()
         self._nonces = itertools.count(1)
-        self._asked: dict[int, Callable[[Body], None]] = {}
+        self._asked: dict[int, tuple[Body, Callable[[Body], None]]] = {}
         self._go: Body | None = None
         self._decided = threading.Event()
         self._stopped_early: ExitReason | None = None
@@ -153,9 +154,10 @@ class Pulse:
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Body] = loop.create_future()
         nonce = next(self._nonces)
-        self._asked[nonce] = lambda body: None if reply.done() else reply.set_result(body)
+        asked = {"nonce": nonce, "verb": verb, "args": args}
+        self._asked[nonce] = (asked, lambda body: None if reply.done() else reply.set_result(body))
         try:
-            self.push("request", {"nonce": nonce, "verb": verb, "args": args})
+            self.push("request", asked)
             async with asyncio.timeout(timeout):
                 body = await reply
         except TimeoutError:
@@ -177,8 +179,7 @@ class Pulse:
 
     def _run(self) -> None:
         link = self._link = self._make_link(self._birth)
-        connected = True
-        self._hello()
+        connected = False
         while True:
             closing = self._closing  # looked at first: what was said before it is still sent
             self._flush(link)
@@ -204,6 +205,8 @@ class Pulse:
             self._alone_for, self._orphaned = 0.0, False
             if not was:
                 self._hello()
+                for asked, _ in list(self._asked.values()):
+                    self._say("request", asked)  # a new supervisor doesn't know what the old one was asked
             return
         self._alone_for += min(slept, 2 * _TICK)
         if self._alone_for >= self._orphan_ttl and not self._orphaned:
@@ -273,12 +276,10 @@ class Pulse:
             self._hello()
 
     def _take_reply(self, body: Body) -> None:
-        answer = self._asked.get(int(body.get("nonce") or 0))
-        if answer is not None:
-            self._post(lambda: answer(body))
+        found = self._asked.get(int(body.get("nonce") or 0))
+        if found is not None:
+            self._post(lambda: found[1](body))
 
 
 def _control_lane(birth: Birth) -> Link:
-    from wakeful_runtime.transport.control import ControlThreadSocket  # after the fork only: it makes a context
-
     return ControlThreadSocket(birth)

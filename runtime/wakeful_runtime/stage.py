@@ -66,8 +66,8 @@ class Stage:
         self._birth, self._go, self._since = birth, go, lifeline.since
         self._pulse, self._postbox = lifeline.pulse, lifeline.postbox
         self.inbox = Inbox()
-        self.mailbox = Mailbox(birth.directory, birth.path, birth.incarnation)
-        self.store = StoreClient(birth.directory, f"{birth.path}#{birth.incarnation}")
+        self.mailbox: Mailbox
+        self.store: StoreClient
         self.chaos = Chaos(lifeline.postbox.post, work)
         self._order = order
         self._work = work
@@ -98,7 +98,9 @@ class Stage:
         orders.call = self._call
         orders.chaos = self.chaos.run
         orders.dump = self._dump
-        mailbox = self.mailbox
+        birth = self._birth
+        mailbox = self.mailbox = Mailbox(birth.directory, birth.path, birth.incarnation)
+        self.store = StoreClient(birth.directory, f"{birth.path}#{birth.incarnation}")
         mailbox.watch = self._watch
         mailbox.on_dead_letter = self._dead_letter
         self.clocks.mailbox(lambda: MailboxFacts(mailbox.in_hand_since, mailbox.handled, mailbox.depth))
@@ -126,7 +128,7 @@ class Stage:
     async def close(self) -> None:
         """Close the lanes; what is queued for the store leaves first, if the store is there."""
         self.mailbox.close()
-        self.store.close()
+        await self.store.close()
 
     def _cancel(self, reason: ExitReason | None) -> None:
         given = reason or ExitReason(kind="error", what="cancelled by its supervisor", at=time.time())
