@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from wakeful_runtime.cli import failures, history, inspection, node, review, sessions, show
 from wakeful_runtime.cli.options import NodeOption, use_node
 
-UsageError = typer.BadParameter.__bases__[0]
+UsageError = cast("type[Exception]", typer.BadParameter.__base__)
+"""Typer's own name for it depends on its version."""
 DONE, FAILED, WRONG_USE, NO_NODE = 0, 1, 2, 3
 
 app = typer.Typer(

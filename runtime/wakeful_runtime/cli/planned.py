@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from wakeful.plan import ChildPlan, JobPlan, MonitorPlan, NodePlan
-from wakeful_runtime.cli.screen import age
 
 
 def facts(plan: NodePlan) -> dict[str, Any]:
@@ -35,6 +34,14 @@ def sketch(plan: NodePlan) -> list[str]:
     return lines
 
 
+def span(seconds: float) -> str:
+    """A duration as people write it: `0.5s`, `90s`, `10m`, `4h`."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"
+
+
 def _drawn(monitor: MonitorPlan, below: str) -> Iterator[str]:
     for child in monitor.children:
         last = child is monitor.children[-1]
@@ -46,12 +53,12 @@ def _drawn(monitor: MonitorPlan, below: str) -> Iterator[str]:
 def _about(child: ChildPlan) -> str:
     if child.monitor:
         plan = child.monitor
-        return f"monitor, {plan.strategy}, at most {plan.max_restarts} restarts in {age(plan.within)}"
+        return f"monitor, {plan.strategy}, at most {plan.max_restarts} restarts in {span(plan.within)}"
     what = child.code.name if child.code else " ".join(child.command.argv) if child.command else ""
     beat = child.heartbeat
-    watch = f"every {age(beat.every)} + {age(beat.timeout)}"
-    progress = f", progress {age(beat.progress)}" if beat.progress else ""
-    limit = f", at most {age(child.run_timeout)}" if child.run_timeout else ""
+    watch = f"every {span(beat.every)} + {span(beat.timeout)}"
+    progress = f", progress {span(beat.progress)}" if beat.progress else ""
+    limit = f", at most {span(child.run_timeout)}" if child.run_timeout else ""
     return f"{child.kind} {what}, {child.restart}, {child.recovery}, {watch}{progress}{limit}"
 
 
@@ -70,6 +77,6 @@ def _all(children: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _when(job: JobPlan) -> str:
     if job.every is not None:
-        return f"every {age(job.every)}"
+        return f"every {span(job.every)}"
     zone = f" ({job.tz})" if job.tz else ""
     return f"{job.expr or job.at}{zone}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from wakeful.errors import NodeError
@@ -28,7 +29,7 @@ class Corpus:
         Raises:
             NodeError: fewer than 120 are installed.
         """
-        found = [name for path in self.folder.rglob("*.py") if (name := self._name(path))]
+        found = [name for path in self._files() if (name := self._name(path))]
         found.sort(key=lambda name: (name.count("/"), name))
         if len(found) < LEAST:
             raise NodeError(
@@ -43,6 +44,11 @@ class Corpus:
         if ".." in Path(name).parts or self._name(path) != name:
             raise KeyError(name)
         return path.read_text(encoding="utf-8", errors="replace")
+
+    def _files(self) -> Iterator[Path]:
+        for here, folders, files in os.walk(self.folder):
+            folders[:] = [folder for folder in folders if folder not in _SKIPPED]
+            yield from (Path(here, file) for file in files if file.endswith(".py"))
 
     def _name(self, path: Path) -> str | None:
         relative = path.relative_to(self.folder)

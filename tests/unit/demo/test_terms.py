@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+from itertools import chain
+
+import pytest
 
 from wakeful_runtime.demo.corpus import Corpus, shares
 from wakeful_runtime.demo.terms import KEPT, extract, rank
@@ -37,7 +40,7 @@ def test_ranking_does_not_depend_on_the_order_documents_came_in() -> None:
 def test_documents_are_dealt_out_whole() -> None:
     names = [str(number) for number in range(10)]
     dealt = shares(names, 4)
-    assert sorted(sum(dealt, [])) == sorted(names)
+    assert sorted(chain.from_iterable(dealt)) == sorted(names)
     assert [len(share) for share in dealt] == [3, 3, 2, 2]
 
 
@@ -50,8 +53,6 @@ def test_the_installed_library_has_documents_enough() -> None:
 
 
 def test_no_name_leads_out_of_the_library() -> None:
-    import pytest
-
     for name in ("../../etc/passwd", "/etc/passwd", "asyncio/../os.py", "nothing.py"):
         with pytest.raises((KeyError, OSError, ValueError)):
             Corpus().text(name)
