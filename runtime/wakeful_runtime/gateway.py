@@ -76,7 +76,7 @@ class GatewayProcess:
         server = ApiServer(self._birth.directory, Api(self._start, system, root, lines))
         beating = loop.create_task(self._beat(lines))
         try:
-            await lines.init.connect()
+            self._table(await lines.init.connect())
             await adopt(system)
             server.open()
             await root.keeping.discover(root.children, spawned=False)

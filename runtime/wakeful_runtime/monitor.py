@@ -74,7 +74,7 @@ class MonitorProcess:
         self._pulse.orders.call = lambda verb, args, answer: supervisor.spawn(_answer(verbs, verb, args, answer))
         try:
             await supervisor.keeping.discover(supervisor.children, spawned=True)
-            await lines.init.connect()
+            self._table(await lines.init.connect())
             await adopt(supervisor)
             for push in self._pushes:
                 supervisor.pushed(push)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wakeful.rules.facts import Pulse
 from wakeful_runtime.child import Body, Child
 from wakeful_runtime.vitals import tree_memory
 
@@ -30,7 +31,7 @@ def row_of(supervisor: Supervisor, child: Child) -> Body:
         "kind": child.plan.kind,
         "pid": present.life.pid if present is not None else None,
         "incarnation": state.incarnation if state is not None else 0,
-        "state": _state(state.status if state is not None else "starting", pulse.state if pulse is not None else ""),
+        "state": _state(state.status if state is not None else "starting", pulse),
         "verdict": str(present.judgement.verdict) if present is not None and present.judgement is not None else None,
         "restarts": state.restarts if state is not None else 0,
         "beat_age_s": round(now - answer.at, 3) if answer is not None else None,
@@ -51,5 +52,7 @@ def row_of(supervisor: Supervisor, child: Child) -> Body:
     }
 
 
-def _state(status: str, own: str) -> str:
-    return "waiting" if status == "running" and own == "waiting" else status
+def _state(status: str, pulse: Pulse | None) -> str:
+    """A wait for the store is too short to be shown as one."""
+    waits = pulse is not None and pulse.state == "waiting" and pulse.waiting_for != "store"
+    return "waiting" if status == "running" and waits else status

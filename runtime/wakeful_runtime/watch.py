@@ -174,11 +174,18 @@ class Watch:
             fields = {"cause": finding.cause, "lost_s": round(finding.lost, 3), "words": finding.words}
             self._lines.journal("doubt", path, incarnation, fields)
         now = self._lines.clock()
-        while self._heap and self._heap[0][0] <= now + COALESCE:
+        for child, present in self._take_due(now + COALESCE):
+            self._judge(child, present, now)
+        self._sleep()
+
+    def _take_due(self, until: float) -> list[tuple[Child, Present]]:
+        taken: list[tuple[Child, Present]] = []
+        while self._heap and self._heap[0][0] <= until:
             when, _, child, present = heapq.heappop(self._heap)
             if present.due == when and child.present is present and not present.exited:
-                self._judge(child, present, now)
-        self._sleep()
+                present.due = float("inf")  # it is off the heap: whatever is due next is put there anew
+                taken.append((child, present))
+        return taken
 
     def _judge(self, child: Child, present: Present, now: float) -> None:
         facts = present.facts
