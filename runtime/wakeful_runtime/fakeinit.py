@@ -96,6 +96,12 @@ class FakeInit:
         self._journal.write("gone", life.path, life.incarnation, kind=reason.kind)
         self.report(life)
 
+    def clear(self, below: str, reason: ExitReason) -> None:
+        """End everything below a path; nobody is left to be told."""
+        for life in [life for life in self.lives.values() if life.path.startswith(f"{below}/")]:
+            self.end(life, reason)
+            self.lives.pop(life.path, None)
+
     def empty(self, life: FakeLife) -> None:
         """The rest of an unkillable life is gone."""
         del self.lives[life.path]

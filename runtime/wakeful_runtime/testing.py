@@ -25,6 +25,7 @@ from wakeful.rules.childstate import ChildState
 from wakeful.rules.commands import (
     Command,
     EndLife,
+    EndOrphans,
     EndRun,
     Finished,
     Forget,
@@ -247,6 +248,8 @@ class Simulation:
                 self._end_life(supervisor, command)
             case WakeAt():
                 self._wake(supervisor, command.at)
+            case EndOrphans(child, reason):
+                self._init.clear(_join(supervisor.path, child), reason)
             case Finished():
                 self._finish(supervisor, command.reason)
             case Save(child, state):

@@ -205,6 +205,26 @@ def test_what_cannot_be_killed_is_not_doubled_and_comes_back_once_it_is_gone() -
     assert sim.alive() == {"a": 2}
 
 
+def test_the_children_of_a_dead_monitor_do_not_outlive_the_node() -> None:
+    sim = started(root(monitor("m", monitor("n", session("a")))))
+    sim.kill("m/n")
+    sim.stop()
+    assert sim.alive() == {}
+    sim.start()
+    sim.run(5)
+    assert sim.alive() == {"m": 2, "m/n": 2, "m/n/a": 2}
+
+
+def test_the_children_of_a_dead_monitor_end_with_it_when_a_person_stops_it() -> None:
+    sim = started(team())
+    for _ in range(2):
+        sim.kill("team")
+        sim.run(0.1)
+    sim.send("", StopChild("team", ExitReason(kind="stop")))
+    sim.run(5)
+    assert sim.alive() == {"log": 1}
+
+
 def test_spawned_sessions_outlive_their_monitor() -> None:
     sim = started(team())
     sim.send("team", ChildAdded(session("extra")))

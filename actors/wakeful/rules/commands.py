@@ -56,6 +56,17 @@ class KillLife:
 
 
 @dataclass(frozen=True, slots=True)
+class EndOrphans:
+    """This monitor is gone and none will take over: kill whatever it still supervised, all the way down.
+
+    Nothing answers it. It may be said of a monitor that left nobody behind.
+    """
+
+    child: str
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True)
 class Park:
     """It waits for a person: alert. It keeps its place."""
 
@@ -143,5 +154,18 @@ class Save:
 
 
 Command = (
-    Launch | StopLife | KillLife | Park | Unpark | EndLife | EndRun | Forget | Refuse | WakeAt | Finished | Note | Save
+    Launch
+    | StopLife
+    | KillLife
+    | EndOrphans
+    | Park
+    | Unpark
+    | EndLife
+    | EndRun
+    | Forget
+    | Refuse
+    | WakeAt
+    | Finished
+    | Note
+    | Save
 )

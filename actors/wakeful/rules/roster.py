@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from wakeful.exits import ExitReason
 from wakeful.plan import ChildPlan, MonitorPlan
 from wakeful.rules.childstate import ChildState, Status
-from wakeful.rules.commands import Command, EndRun, Forget, Note, Outcome, Park, Save, Unpark
+from wakeful.rules.commands import Command, EndOrphans, EndRun, Forget, Note, Outcome, Park, Save, Unpark
 
 RUNS = ("session", "command")
 """Kinds whose run ends with an outcome."""
@@ -148,6 +148,7 @@ class Roster:
     def finish(self, charge: Charge, status: Status, why: str) -> None:
         """It is over, its outcome known."""
         state = charge.state
+        self.end_orphans(charge, why)
         state.run_open = state.again = state.sibling = state.held = False
         state.next_at = state.from_seq = None
         state.why, state.next_why = why, "start"
@@ -156,6 +157,11 @@ class Roster:
             self.forget(charge)
         else:
             self.touch(charge)
+
+    def end_orphans(self, charge: Charge, why: str) -> None:
+        """A monitor that died left its children running, for a next one that won't come."""
+        if charge.plan.kind == "monitor" and charge.state.incarnation > 0 and not charge.state.live:
+            self.say(EndOrphans(charge.name, ExitReason(kind="shutdown", what=why)))
 
     def forget(self, charge: Charge) -> None:
         name = charge.name

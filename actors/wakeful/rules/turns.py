@@ -34,6 +34,9 @@ def _stop_all(roster: Roster, why: ExitReason) -> ExitReason | None:
         return None
     last = _last(charge for charge in roster.tree() if charge.occupied)
     if last is None:
+        for charge in roster.charges.values():
+            if not charge.state.over:
+                roster.end_orphans(charge, why.what or why.kind)
         return why
     if last.state.status != "stopping":
         stop(roster, last, reason)
