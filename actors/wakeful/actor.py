@@ -311,12 +311,9 @@ def make(cls: type[A], life: Life, kwargs: Mapping[str, Any], *, process: bool =
     return actor
 
 
-async def settled(result: Awaitable[T] | T) -> T:
+async def settled(result: Any) -> Any:
     """The value of a hook, which may be `def` or `async def`."""
-    if inspect.isawaitable(result):
-        awaited: T = await result
-        return awaited
-    return result
+    return await result if inspect.isawaitable(result) else result
 
 
 def _attach(cls: type[Living], life: Life) -> Attached:

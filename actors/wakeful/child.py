@@ -131,6 +131,8 @@ class Child(Spec):
             )
         if actor:
             self.check_complete()
+        elif kind == "session":
+            code_of(self.what, of)
 
     def check_complete(self) -> None:
         """What a child of a tree needs: all arguments without a default, and a class that can be imported.
