@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,10 @@ from wakeful_runtime.verbs import Verbs
 
 ON_ONE = frozenset({"stop", "restart", "kill", "pause", "unpause", "resume", "dump", "chaos"})
 """Verbs about one child, carried out by its supervisor."""
+
+
+_AFTER_ANSWER_S = 0.05
+"""So that the answer leaves before the gateway rehearses its own death."""
 
 
 class Api:
@@ -88,7 +93,8 @@ class Api:
         if verb not in ("kill", "chaos") or mode not in ("kill", "stop"):
             raise NodeError(f"{verb} can't be done to {row['path']}; `wakeful down` stops the node")
         number = 9 if mode == "kill" else 19
-        os.kill(int(row["pid"]), number) if row["kind"] == "init" else os.kill(os.getpid(), number)
+        pid = int(row["pid"])
+        asyncio.get_running_loop().call_later(_AFTER_ANSWER_S, os.kill, pid, number)
         return {"path": row["path"], "pid": row["pid"], "mode": mode}
 
     async def _ps(self, args: Body) -> list[Body]:

@@ -77,14 +77,14 @@ class Keeping:
             if refused.code != "missing":  # its incarnation was never committed: it ran no user code
                 raise
             return reason, None
-        run = await self._lines.store.request("run", run_id=child.run_id)
+        run = await self._lines.store.request("run", path=child.path)
         if run.get("outcome") is not None and reason.kind != "returned":
             reason = reason.model_copy(
                 update={"kind": "returned", "what": f"its outcome was committed: {run['outcome']}"}
             )
         elif run.get("outcome") is None and reason.kind == "returned" and child.plan.kind == "session":
             reason = reason.model_copy(update={"kind": "exited", "what": "it left without committing a result"})
-        told = await self._lines.store.request("checkpoints", run_id=child.run_id)
+        told = await self._lines.store.request("checkpoints", path=child.path)
         return reason, tuple([int(row["seq"]) for row in told["rows"]])
 
     async def end_run(self, child: Child, incarnation: int, outcome: str, why: str) -> None:
@@ -117,6 +117,12 @@ class Keeping:
             name = path.rsplit("/", 1)[-1]
             if name not in children and row.get("plan"):
                 children[name] = Child(ChildPlan.model_validate(row["plan"]), path)
+        paths = await self._lines.store.request("paths", owner=self._lines.path)
+        begun = {row["path"]: row for row in paths["rows"]}
+        for child in children.values():
+            if child.path in begun:
+                run = await self._lines.store.request("run", path=child.path)
+                child.run_id, child.run_started_at = run["run_id"], run["started_wall"]
 
     def known(self, children: dict[str, Child]) -> tuple[KnownChild, ...]:
         """What is known of the children, from the store (`discover`) and from what runs."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -28,6 +29,9 @@ from wakeful_runtime.lives import ExitReport
 from wakeful_runtime.reasons import needs_last_words, reason_of
 from wakeful_runtime.restartlimit import RestartLimit
 from wakeful_runtime.watch import Watch
+
+FAILED = 70
+"""Exit status of a supervisor that can't go on (EX_SOFTWARE)."""
 
 LAST_WORDS_S = 0.1
 """How long an exit report waits for the child's own last words, which come on another socket."""
@@ -389,7 +393,7 @@ class Supervisor:
         return child
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run it beside; its failure is this process's failure."""
+        """Run it beside. Its failure is this process's: the one that replaces it adopts what runs and acts anew."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -398,9 +402,8 @@ class Supervisor:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._log.error("supervision failed", exc_info=task.exception())
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": "supervision failed", "exception": task.exception()}
-            )
+            sys.stderr.flush()
+            os._exit(FAILED)
 
     async def close(self) -> None:
         """Stop watching; the children live on."""
