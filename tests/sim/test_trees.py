@@ -240,7 +240,7 @@ def test_spawned_sessions_outlive_their_monitor() -> None:
 def test_a_second_life_would_be_noticed() -> None:
     sim = started(team())
     sim.store.placements["team"].clear()
-    sim._init.lives["team/a"].owner = "nobody"
+    sim.tree.init.lives["team/a"].owner = "nobody"
     sim.kill("team")
     with pytest.raises(TwoLives):
         sim.run(5)
