@@ -9,6 +9,7 @@ import faulthandler
 import gc
 import os
 import random
+import resource
 import signal
 import sys
 import threading
@@ -30,6 +31,7 @@ FAILED = 70
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _LOCK_WAIT_S = 1.0
+_user_soft_limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ def be_born(
         me = birth()
         leave_parent(me.directory, me.path, keep=(gate,), title=f"wakeful: {me.path}")
         raise_oom_score(me.kind)
+        if me.kind not in OOM_SCORES:
+            lower_descriptor_limit()
         if os.read(gate, 1) != b"!":
             os._exit(NOT_BORN)
         os.close(gate)
@@ -148,6 +152,22 @@ def raise_oom_score(kind: str) -> None:
             file.write(str(wanted))
 
 
+def raise_descriptor_limit() -> None:
+    """As many open files as this user may have, for keeper, init and the node's own processes (a pidfd per life)."""
+    global _user_soft_limit
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _user_soft_limit = soft
+    with contextlib.suppress(OSError, ValueError):  # macOS refuses "unlimited"
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def lower_descriptor_limit() -> None:
+    """Back to what the user had: code that uses select() breaks above 1,024 (systemd's advice to daemons)."""
+    if _user_soft_limit is not None:
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_user_soft_limit, hard))
+
+
 def leave(status: int) -> None:
     """End this process as the interpreter would: threads, exit functions, buffers; then at once."""
     try:
@@ -200,7 +220,5 @@ def _reseed() -> None:
 
 
 def _highest_descriptor() -> int:
-    import resource
-
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return 1 << 20 if limit == resource.RLIM_INFINITY else limit

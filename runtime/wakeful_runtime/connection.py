@@ -57,7 +57,12 @@ class Connection:
         if descriptors:
             message = {**message, "fds": len(descriptors)}
         data = encode(message)
-        self._unsent.append((memoryview(data), tuple(os.dup(each) for each in descriptors)))
+        try:
+            copies = tuple(os.dup(each) for each in descriptors)
+        except OSError as error:
+            self.close(f"its descriptors can't be sent: {error.strerror}")
+            return
+        self._unsent.append((memoryview(data), copies))
         self._waiting += len(data)
         if self._waiting > MAX_UNSENT:
             self.close("it doesn't read what it is sent")

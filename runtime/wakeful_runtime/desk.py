@@ -220,8 +220,8 @@ class Desk:
         return {"life": entry.life.to_json()}, descriptors
 
     def _signal(self, caller: Caller, message: dict[str, Any]) -> Reply:
-        entry = self._living(caller, message)
         number = signal.Signals(int(message["signal"]))
+        entry = self._living(caller, message)
         if entry.handle is None:
             raise Refusal("gone", f"{entry.life.path} has ended")
         if not message.get("group"):

@@ -16,7 +16,7 @@ from typing import Any
 from wakeful.errors import NodeError
 from wakeful_runtime import init, locks
 from wakeful_runtime.attach import attach
-from wakeful_runtime.birth import Enter, set_subreaper, set_title
+from wakeful_runtime.birth import Enter, raise_descriptor_limit, set_subreaper, set_title
 from wakeful_runtime.connection import Connection
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.firstprocess import as_first_process
@@ -29,6 +29,8 @@ from wakeful_runtime.sweep import sweep_round
 
 PING_S = 1.0
 BACKLOG = 512
+DEATHS_AT_ONCE = 5
+DEATHS_WITHIN_S = 10.0
 ORDERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 OnReady = Callable[[int], None]
 """Called once, with the gateway's pid, when the gateway stands. Must start no thread."""
@@ -62,6 +64,7 @@ def keep(
         raise NodeError(f"a node runs here, pid {error.holder.pid} ({directory.root})") from None
     try:
         import_all(preload)
+        raise_descriptor_limit()
         keeper = Keeper(directory, enter, on_ready, timing or InitTiming())
         return keeper.run()
     finally:
@@ -84,8 +87,7 @@ class Keeper:
         """The status an init said it ends with: one that isn't our child can't be waited for."""
         self._orders = 0
         self._status: int | None = None
-        self._forked_at = 0.0
-        self._pause = 0.0
+        self._deaths: list[float] = []
         self._unanswered: float | None = None
         self._ping: Timer | None = None
         self._loop = InitLoop()
@@ -142,7 +144,7 @@ class Keeper:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             theirs.close()
-        self._own, self._init, self._forked_at = True, ProcessHandle.of_child(pid), time.monotonic()
+        self._own, self._init = True, ProcessHandle.of_child(pid)
         self._begin(Connection(self._loop, ours, self._received, self._line_closed))
 
     def _become_init(self, line: socket.socket, mask: set[Any]) -> None:
@@ -193,6 +195,7 @@ class Keeper:
             self._children_changed()
             return
         self._orders += 1
+        self._say(f"{signal.Signals(number).name}: {'stop hard' if self._orders > 1 else 'stop in order'}")
         self._order()
 
     def _order(self) -> None:
@@ -233,11 +236,12 @@ class Keeper:
         self._again()
 
     def _again(self) -> None:
-        if time.monotonic() - self._forked_at > 10.0:
-            self._pause = 0.0
-        pause, self._pause = self._pause, min(max(self._pause * 2, 0.05), 5.0)
-        if pause:
-            self._loop.later(pause, self._fork_init)
+        """At once; if it keeps dying, with growing pauses."""
+        now = time.monotonic()
+        self._deaths = [at for at in self._deaths if now - at < DEATHS_WITHIN_S] + [now]
+        many = len(self._deaths) - DEATHS_AT_ONCE
+        if many > 0:
+            self._loop.later(min(0.05 * 2**many, 2.0), self._fork_init)
         else:
             self._fork_init()
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -17,11 +16,10 @@ from typing import Any, TypeVar
 import pytest
 
 from wakeful.errors import NodeError
-from wakeful_runtime import initcall
+from wakeful_runtime import initcall, processes
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.initclient import Forked, Held, InitClient, Push
-from wakeful_runtime.lives import LifeFiles, LifeRecord
-from wakeful_runtime.processes import ProcessHandle, read_stat
+from wakeful_runtime.lives import LifeFile, LifeFiles, LifeRecord
 
 MAIN = Path(__file__).with_name("smallnode.py")
 DEADLINE_S = 20.0
@@ -97,10 +95,38 @@ class SmallNode:
         assert line.startswith("ready"), (line, self.log("init"), self.log("gateway"))
         return keeper
 
+    def start_through_shell(self) -> subprocess.Popen[str]:
+        """A shell with a child of its own becomes the keeper."""
+        script = f'sleep 1000 & echo $! > {self.directory.root}/before.pid; exec "$@"'
+        keeper = self._popen(["sh", "-c", script, "sh", sys.executable, str(MAIN), str(self.directory.root)])
+        assert keeper.stdout is not None
+        assert keeper.stdout.readline().startswith("ready")
+        return keeper
+
+    def record(self, path: str, pid: int, *, boot_id: str | None = None) -> LifeRecord:
+        """A life file as a dead node may have left it; `pid` was somebody else's then."""
+        life = LifeRecord(
+            path=path,
+            kind="idle",
+            incarnation=1,
+            pid=pid,
+            start=1.0,
+            inode=0,
+            boot_id=boot_id or processes.boot_id(),
+            token="0" * 32,
+            owner="sup",
+            forked_at=0.0,
+        )
+        LifeFiles(self.directory).write(LifeFile(life, "running"))
+        return life
+
     def spawn(self, *preload: str) -> subprocess.Popen[str]:
         """Start a keeper and wait for nothing."""
+        return self._popen([sys.executable, str(MAIN), str(self.directory.root), *preload])
+
+    def _popen(self, command: list[str]) -> subprocess.Popen[str]:
         keeper = subprocess.Popen(
-            [sys.executable, str(MAIN), str(self.directory.root), *preload],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -182,16 +208,3 @@ def descriptors_are_kept() -> Iterator[None]:
     before = set(os.listdir("/proc/self/fd"))
     yield
     assert len(os.listdir("/proc/self/fd")) <= len(before)
-
-
-def running(pid: int) -> bool:
-    """Whether a process runs (a zombie does not)."""
-    stat = read_stat(pid)
-    return stat is not None and stat.state not in "ZX"
-
-
-def strike(pid: int, number: int = signal.SIGKILL) -> None:
-    """Signal a process of the test's own node."""
-    handle = ProcessHandle(pid, os.pidfd_open(pid), 0.0, 0)
-    handle.send_signal(number)
-    handle.close()
