@@ -20,6 +20,9 @@ CLOCK_STEP = 1.0
 LONGEST_MEMORY = 5.0
 """Seconds a long stop is remembered at the least: sessions may wake up later than their monitor."""
 
+OWN_TICK = 5.0
+"""Seconds between two ticks at the most: a stop slept through between two is not seen, and no lease gets it back."""
+
 _KEPT_GAPS = 32
 
 

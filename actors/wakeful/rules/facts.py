@@ -5,6 +5,7 @@ All times are CLOCK_MONOTONIC seconds, which all processes of a machine share.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -270,7 +271,7 @@ def read_pulse(body: Mapping[str, Any]) -> Pulse:
             ready=bool(body.get("ready", False)),
             state=_text(body.get("state")) or "running",
             waiting_for=_text(body.get("waiting_for")),
-            progress_at=float(body.get("progress_at") or 0.0),
+            progress_at=_number(body.get("progress_at")) or 0.0,
             progress_stands=bool(body.get("progress_stands", False)),
             progress_reported=bool(body.get("progress_reported", False)),
             done=done,
@@ -279,8 +280,8 @@ def read_pulse(body: Mapping[str, Any]) -> Pulse:
             lease=read_lease(body.get("lease")),
             blocking_until=_number(body.get("blocking_until")),
             in_hand_since=_number(body.get("in_hand_since")),
-            handled=int(body.get("handled") or 0),
-            depth=int(body.get("depth") or 0),
+            handled=int(_number(body.get("handled")) or 0),
+            depth=int(_number(body.get("depth")) or 0),
             checkpoint=_checkpoint(body.get("checkpoint")),
         )
     except (TypeError, ValueError, KeyError, OverflowError) as error:
@@ -298,15 +299,15 @@ def read_lease(value: Any) -> Lease | None:
     """A lease as it came over the control lane.
 
     Raises:
-        TypeError, ValueError, KeyError: it isn't one.
+        TypeError, ValueError, KeyError, OverflowError: it isn't one.
     """
     if value is None:
         return None
     return Lease(
         id=int(value["id"]),
         what=str(value["what"])[:200],
-        since=float(value["since"]),
-        until=float(value["until"]),
+        since=_finite(value["since"]),
+        until=_finite(value["until"]),
         blocking=bool(value["blocking"]),
     )
 
@@ -314,11 +315,17 @@ def read_lease(value: Any) -> Lease | None:
 def _checkpoint(value: Any) -> CheckpointFacts | None:
     if value is None:
         return None
-    return CheckpointFacts(name=str(value["name"]), seq=int(value["seq"]), at=float(value["at"]))
+    return CheckpointFacts(name=str(value["name"]), seq=int(value["seq"]), at=_finite(value["at"]))
 
 
 def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
+    return None if value is None else _finite(value)
+
+
+def _finite(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)
 
 
 def _text(value: Any) -> str | None:

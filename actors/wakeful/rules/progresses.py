@@ -80,7 +80,7 @@ def standing(case: Case) -> Finding | None:
 
 def _verdict(case: Case, began: float, look_from: float, answer: Answer) -> Finding:
     limit, judged = case.policy.progress or 0.0, may_kill(case)
-    share = starvation.cpu_share(case.facts.looks, look_from)
+    share = starvation.runnable_share(case.facts.looks, look_from)
     spins = share is not None and share >= starvation.SPINNING
     verdict = Verdict.LIVELOCK if spins else Verdict.NO_PROGRESS
     text = words.livelock(case.now - began, limit, share) if spins and share else _words(case, began)

@@ -49,6 +49,15 @@ def cpu_share(looks: tuple[Look, ...], since: float) -> float | None:
     return max(0.0, (last.main.cpu - first.main.cpu) / (last.at - first.at))
 
 
+def runnable_share(looks: tuple[Look, ...], since: float) -> float | None:
+    """As `cpu_share`, with the time it waited for a CPU: a spinner on a loaded machine spins none the less."""
+    share = cpu_share(looks, since)
+    first, last = _span(looks, since)
+    if share is None or first is None or last is None:
+        return None
+    return min(1.0, share + _delay(first.main, last.main) / (last.at - first.at))
+
+
 def seen_twice(looks: tuple[Look, ...], since: float, state: str) -> bool:
     """Whether the main or the control thread was in this state in each of the last two looks after `since`."""
     latest = [look for look in looks if look.at >= since][-2:]

@@ -115,7 +115,8 @@ def no_progress(took: float, limit: float, *, actor: bool, judged: bool) -> str:
 
 
 def livelock(took: float, limit: float, share: float) -> str:
-    return f"it computes without getting anywhere: {share:.0%} CPU, no progress for {span(took)} (limit {span(limit)})"
+    got = f"no progress for {span(took)} (limit {span(limit)})"
+    return f"it computes without getting anywhere: busy {share:.0%} of the time, {got}"
 
 
 def slow(step: float, usual: float) -> str:
