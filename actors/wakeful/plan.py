@@ -58,7 +58,12 @@ class CommandPlan(Plan):
 
 
 class ChildPlan(Plan):
-    """One child of a supervisor, all durations in seconds."""
+    """One child of a supervisor, all durations in seconds.
+
+    Attributes:
+        agent, label: what it was started from and called, for a session on demand.
+        parent_run: the run that spawned it.
+    """
 
     name: str
     kind: ChildKind
@@ -83,6 +88,7 @@ class ChildPlan(Plan):
     python: str | None = None
     agent: str | None = None
     label: str | None = None
+    parent_run: str | None = None
 
 
 class MonitorPlan(Plan):

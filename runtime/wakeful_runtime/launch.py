@@ -116,5 +116,6 @@ def _life_request(lines: Lines, child: Child, command: Launch) -> Body:
             "run_timeout": plan.run_timeout,
             "cleanup": plan.cleanup,
             "state_version": plan.state_version,
+            "parent_run": plan.parent_run,
         },
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sys
 import time
 import uuid
 from collections.abc import Callable, Coroutine
@@ -12,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar
 
+from wakeful.blocking import BlockingSession
 from wakeful.errors import CodecError, Fenced, NodeError, Stopped
 from wakeful.exits import ExitReason
 from wakeful.life import (
@@ -209,7 +211,7 @@ class NodeLife:
         Raises:
             NodeError: the supervisor refused.
         """
-        asked = {"run_id": self.run_id, "number": number, "code": code, "args": args}
+        asked = {"run_id": self.run_id, "number": number, "code": code, "args": args, **_traits(code)}
         return str(await self._ties.pulse.request("spawn", asked, None))
 
     async def child_result(self, path: str, timeout: float | None) -> ChildOutcome:
@@ -250,7 +252,7 @@ class NodeLife:
 
     async def _store(self, op: str, **args: Any) -> dict[str, Any]:
         """Ask the store for this run; waits while it is away, and the progress clock stands still."""
-        about = {"run_id": self.run_id, "path": self.path, "incarnation": self.incarnation}
+        about: dict[str, Any] = {"run_id": self.run_id, "path": self.path, "incarnation": self.incarnation}
         try:
             with self.waiting("store"):
                 return await self._ties.store.request(op, **about, **args)
@@ -280,3 +282,16 @@ def _over(plan: ChildPlan, totals: dict[str, Any]) -> str:
         f"{totals[name]:g} of {limit:g} {name}" for name, limit in limits.items() if limit and totals[name] >= limit
     ]
     return "budget spent: " + ", ".join(spent) if spent else ""
+
+
+def _traits(code: str) -> dict[str, Plain]:
+    """What a supervisor, which imports no user code, must know of a session's class."""
+    module, _, name = code.partition(":")
+    found: Any = sys.modules[module]
+    for part in name.split("."):
+        found = getattr(found, part)
+    return {
+        "blocking": issubclass(found, BlockingSession),
+        "idempotent": bool(found.idempotent),
+        "state_version": int(found.state_version),
+    }

@@ -27,6 +27,7 @@ from wakeful_runtime.launch import Begun, LaunchRefused, launch
 from wakeful_runtime.lines import Lines
 from wakeful_runtime.lives import ExitReport
 from wakeful_runtime.reasons import needs_last_words, reason_of
+from wakeful_runtime.requests import Requests
 from wakeful_runtime.restartlimit import RestartLimit
 from wakeful_runtime.watch import Watch
 
@@ -66,6 +67,7 @@ class Supervisor:
         self.keeping = Keeping(lines)
         self.watch = Watch(self)
         self.deaths = Deaths(self)
+        self.requests = Requests(self)
         self.on_parked = on_parked
         self.answers: dict[str, asyncio.Future[str]] = {}
         self._limit = limit or RestartLimit()
@@ -168,6 +170,7 @@ class Supervisor:
         self.watch.over(child, present, reason)
         present.close()
         self.tell(e.Ended(child.name, present.number, reason, report.empty, checkpoints))
+        self.requests.ring()
         await self.keeping.flush()
         await self._acknowledge(child.path, present.life.incarnation)
 
@@ -310,6 +313,8 @@ class Supervisor:
                 self.watch.heard(child, present, kind, body)
             case "ready":
                 self._ready(child, present)
+            case "request":
+                self.spawn(self.requests.answer(child, present, body))
             case "bye":
                 present.bye = ExitReason.model_validate(body.get("reason"))
             case _:
