@@ -129,6 +129,8 @@ class MonitorProcess:
 async def _answer(verbs: Verbs, verb: str, args: Body, answer: Any) -> None:
     try:
         value = await verbs.call(verb, args)
+    except TimeoutError:
+        answer({"ok": False, "error": "timeout", "why": f"{verb}: no reply in time"})
     except NodeError as error:
         answer({"ok": False, "error": "refused", "why": str(error)})
     except (KeyError, ValueError, TypeError) as error:

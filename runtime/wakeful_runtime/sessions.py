@@ -14,6 +14,8 @@ from wakeful_runtime.child import Body
 from wakeful_runtime.lines import Lines
 from wakeful_runtime.naming import find_row
 from wakeful_runtime.nodeplan import SESSIONS, NodeStart
+from wakeful_runtime.outcomes import outcome_json
+from wakeful_runtime.store.client import StoreRefused
 from wakeful_runtime.verbs import Verbs
 
 _POLL_S = 0.05
@@ -30,6 +32,7 @@ class Sessions:
         self._rows = rows
         self.verbs: dict[str, Callable[[Body], Awaitable[Any]]] = {
             "sessions_spawn": self._spawn,
+            "sessions_send": self._send,
             "sessions_stop": self._stop,
             "sessions_result": self._result,
             "sessions_list": self._list,
@@ -116,12 +119,10 @@ class Sessions:
         """Wait for the run's outcome, at most `timeout` seconds."""
         deadline = self._lines.clock() + timeout
         while True:
-            run = await self._lines.store.request("run", timeout=_STORE_S, path=row["path"])
-            if run.get("outcome"):
-                taken = {key: run.get(key) for key in ("outcome", "why")}
-                value = run.get("value")
-                kept = {"result": value} if run["outcome"] == "ok" else {"partial": value}
-                return {"status": "ok", **taken, **kept}
+            run = await self._run(row["path"])
+            if run is not None and run.get("outcome"):
+                told = await self._lines.store.request("result", timeout=_STORE_S, run_id=run["run_id"])
+                return {"status": "ok", **outcome_json(told)}
             if self._lines.clock() >= deadline:
                 return {"status": "timeout" if timeout else "accepted"}
             await asyncio.sleep(_POLL_S)
@@ -132,8 +133,39 @@ class Sessions:
 
     async def _status(self, args: Body) -> Body:
         row = await self._row(args)
-        run = await self._lines.store.request("run", timeout=_STORE_S, path=row["path"])
+        run = await self._run(row["path"]) or {}
         return {**row, "outcome": run.get("outcome"), "lives": run.get("lives"), "run_id": run.get("run_id")}
+
+    async def _run(self, path: str) -> Body | None:
+        """The last run of a path; None before its first life has begun."""
+        try:
+            return await self._lines.store.request("run", timeout=_STORE_S, path=path)
+        except StoreRefused as refused:
+            if refused.code == "missing":
+                return None
+            raise
+
+    async def _send(self, args: Body) -> Body:
+        text = args.get("message")
+        if not isinstance(text, str):
+            raise NodeError("message is required: a text")
+        row = await self._row(args)
+        wait = float(args.get("timeoutSeconds") or 0)
+        mail = {
+            "id": uuid.uuid4().hex,
+            "text": text,
+            "sender": str(args.get("sender") or "client"),
+            "wants_reply": wait > 0,
+        }
+        try:
+            told = await self._root.call("mail", {"path": row["path"], "mail": mail, "wait": wait})
+        except TimeoutError:
+            return {"status": "timeout", "runId": row.get("run_id")}
+        except NodeError as error:
+            return {"status": "error", "error": str(error), "runId": row.get("run_id")}
+        if wait:
+            return {"status": "ok", "reply": told, "runId": row.get("run_id")}
+        return {"status": "accepted", "runId": row.get("run_id")}
 
     async def _history(self, args: Body) -> Body:
         row = await self._row(args)

@@ -55,10 +55,11 @@ class Verbs:
         raise NodeError(f"there is no {path!r} here")
 
     async def _forward(self, child: Child, verb: str, args: Body) -> Any:
-        told = await self._supervisor.ask(child, "call", {"verb": verb, "args": args}, CALL_S)
-        if not told.get("ok"):
-            raise NodeError(str(told.get("why") or told.get("error")))
-        return told.get("value")
+        limit = CALL_S + float(args.get("wait") or 0)
+        told = await self._supervisor.ask(child, "call", {"verb": verb, "args": args}, limit)
+        if told.get("error") == "timeout":
+            raise TimeoutError
+        return _value(told)
 
     async def _here(self, child: Child, verb: str, args: Body) -> Any:
         tell = self._supervisor.tell
@@ -81,6 +82,8 @@ class Verbs:
                 return await self._kill(child)
             case "chaos":
                 return await self._chaos(child, str(args.get("mode")))
+            case "mail":
+                return await self._mail(child, args)
             case "dump":
                 told = await self._supervisor.ask(child, "dump", {}, 2.0)
                 return {"path": child.path, "tasks": told.get("tasks"), "threads": told.get("threads")}
@@ -95,6 +98,22 @@ class Verbs:
             raise NodeError(f"{child.path} is not running")
         await self._supervisor.lines.init.end(child.path, present.life.incarnation)
         return {"path": child.path, "pid": present.life.pid, "status": "ok"}
+
+    async def _mail(self, child: Child, args: Body) -> Any:
+        """Put a text into a session's inbox; with `wait`, its reply.
+
+        Raises:
+            TimeoutError: no reply within `wait` seconds.
+        """
+        wait = float(args.get("wait") or 0)
+        call = {"verb": "mail", "args": args["mail"]}
+        try:
+            told = await self._supervisor.ask(child, "call", call, wait or CALL_S)
+        except NodeError:
+            if wait and child.present is not None and not child.present.exited:
+                raise TimeoutError from None
+            raise
+        return _value(told)
 
     async def _chaos(self, child: Child, mode: str) -> Body:
         if mode not in CHAOS:
@@ -151,6 +170,12 @@ class Verbs:
         rows: list[Body] = list(told.get("value") or [])
         self._last_rows[child.path] = rows
         return rows
+
+
+def _value(told: Body) -> Any:
+    if not told.get("ok"):
+        raise NodeError(str(told.get("why") or told.get("error")))
+    return told.get("value")
 
 
 def _by_person(kind: str, args: Body) -> ExitReason:
