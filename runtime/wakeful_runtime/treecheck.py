@@ -14,12 +14,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import msgpack
-
 from wakeful.errors import SpecError, WakefulError
 from wakeful.plan import NodePlan
 from wakeful_runtime.blame import one_line, place, raised_at
-from wakeful_runtime.treefile import Target, frame, pack, parse
+from wakeful_runtime.nodeplan import pack_plan
+from wakeful_runtime.treefile import GOOD, REFUSED, Target, frame, parse
 
 
 def main(target: str, pipe: int, timeout: float) -> None:
@@ -27,9 +26,9 @@ def main(target: str, pipe: int, timeout: float) -> None:
     os.set_inheritable(pipe, False)
     faulthandler.dump_traceback_later(timeout)
     try:
-        answer = pack(_read(parse(target)))
-    except SpecError as error:
-        answer = msgpack.packb({"error": " ".join(str(error).split())})
+        answer = GOOD + pack_plan(_read(parse(target)))
+    except WakefulError as error:  # CodecError too: an argument that is no plain value
+        answer = REFUSED + " ".join(str(error).split()).encode()
     faulthandler.cancel_dump_traceback_later()
     data = frame(answer)
     while data:

@@ -18,11 +18,15 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from wakeful.errors import SpecError
+from wakeful.errors import NodeError, SpecError
 from wakeful.plan import NodePlan
 from wakeful_runtime.blame import dumped_at
+from wakeful_runtime.nodeplan import unpack_plan
+
+GOOD, REFUSED = b"+", b"-"
+"""An answer's first byte: a packed plan follows, or a line of text."""
 
 _LENGTH = struct.Struct("!I")
 _MOST = 64 * 1024 * 1024
@@ -97,36 +101,6 @@ def load(target: str, *, timeout: float = 30.0) -> NodePlan:
     return _plan(parsed, answer)
 
 
-def pack(plan: NodePlan) -> bytes:
-    """A plan as bytes; `unpack` gives an equal one back.
-
-    Raises:
-        SpecError: an argument in it is no plain value.
-    """
-    import msgpack
-
-    try:
-        packed: bytes = msgpack.packb({"plan": plan.model_dump(mode="python")})
-    except (TypeError, ValueError, OverflowError) as error:
-        raise SpecError(f"a tree's arguments must be plain values: {error}") from None
-    return packed
-
-
-def unpack(data: bytes) -> NodePlan:
-    """The plan in what `pack` made.
-
-    Raises:
-        SpecError: it is no plan, or one of another version.
-    """
-    import msgpack
-    from pydantic import ValidationError
-
-    try:
-        return NodePlan.model_validate(msgpack.unpackb(data)["plan"])
-    except (msgpack.UnpackException, ValueError, KeyError, TypeError, ValidationError) as error:
-        raise SpecError(f"not a plan of this version of wakeful: {str(error).splitlines()[0]}") from None
-
-
 def _start(target: str, timeout: float, writer: int, said: IO[bytes]) -> subprocess.Popen[bytes]:
     # -P: a file called random.py beside the tree must not replace the library's before the check has begun.
     command = [sys.executable, "-P", "-m", "wakeful_runtime.treecheck", target, str(writer), str(timeout)]
@@ -183,15 +157,10 @@ def _silence(target: Target, timeout: float, status: int | None, said: IO[bytes]
 
 
 def _plan(target: Target, answer: bytes) -> NodePlan:
-    import msgpack
-
+    kind, content = answer[:1], answer[1:]
+    if kind == REFUSED:
+        raise SpecError(content.decode("utf-8", "replace"))
     try:
-        content: Any = msgpack.unpackb(answer)
-    except (msgpack.UnpackException, ValueError):
-        content = {}
-    if isinstance(content, dict) and "error" in content:
-        raise SpecError(str(content["error"]))
-    try:
-        return unpack(answer)
-    except SpecError as error:
+        return unpack_plan(content)
+    except NodeError as error:
         raise SpecError(f"{target.where}: {error}") from None

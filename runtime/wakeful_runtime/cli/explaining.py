@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from wakeful_runtime.cli.screen import cell, clock
+from wakeful_runtime.cli.shapes import as_list, as_mapping
 
 _MOST = 10
 
@@ -34,7 +35,7 @@ def explain_all(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """At most ten lines, each with the command to type."""
     if not rows:
         return ["nothing happened in the last 24 h that needs a word"]
-    lines = []
+    lines: list[str] = []
     for row in rows[:_MOST]:
         command = next(_commands(row.get("next")), f"wakeful why {row.get('path')}")
         at = clock(row.get("since") or row.get("at") or "")
@@ -47,16 +48,13 @@ def explain_all(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _what(row: Mapping[str, Any]) -> str:
-    facts = row.get("facts")
-    return str(row.get("what") or (facts.get("words") if isinstance(facts, Mapping) else "") or "")
+    return str(row.get("what") or as_mapping(row.get("facts")).get("words") or "")
 
 
 def where_it_hung(evidence: object) -> str:
     """The innermost line of the evidence: the awaiting task's, else the main thread's."""
-    if not isinstance(evidence, Mapping):
-        return ""
     for key in ("tasks", "threads"):
-        for text in evidence.get(key) or ():
+        for text in as_list(as_mapping(evidence).get(key)):
             lines = [line.strip() for line in str(text).splitlines() if line.strip()]
             if lines:
                 return lines[-1]
@@ -81,24 +79,19 @@ def shown_dump(path: str, answer: Mapping[str, Any]) -> list[str]:
 
 
 def _evidence(evidence: object) -> Iterator[str]:
-    if not isinstance(evidence, Mapping):
-        return
-    for key, value in evidence.items():
+    for key, value in as_mapping(evidence).items():
         if value in (None, "", {}, [], ()):
             continue
         if isinstance(value, Mapping):
-            yield f"{key}: {_short(value, 2000)}"
+            yield f"{key}: {_short(as_mapping(cast('object', value)), 2000)}"
         else:
             yield f"{key}:"
-            for item in value if isinstance(value, list | tuple) else [value]:
+            for item in as_list(value):
                 yield from (f"  {line}" for line in str(item).splitlines())
 
 
 def _commands(following: object) -> Iterator[str]:
-    if isinstance(following, str) and following:
-        yield following
-    elif isinstance(following, list | tuple):
-        yield from (str(command) for command in following)
+    yield from (str(command) for command in as_list(following) if command)
 
 
 def _first(text: object) -> str:
@@ -106,6 +99,6 @@ def _first(text: object) -> str:
 
 
 def _short(value: object, most: int = 300) -> str:
-    text = ", ".join(f"{k} {cell(str(k), v)}" for k, v in value.items()) if isinstance(value, Mapping) else str(value)
-    text = " ".join(text.split())
+    parts = as_mapping(value)
+    text = " ".join((", ".join(f"{k} {cell(k, v)}" for k, v in parts.items()) if parts else str(value)).split())
     return text if len(text) <= most else f"{text[: most - 1]}…"

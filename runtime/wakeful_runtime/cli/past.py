@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from wakeful_runtime.cli.options import directory
+from wakeful_runtime.cli.shapes import as_list, as_mapping
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -107,7 +108,11 @@ def _live_or_kept(node: str | None, live: Callable[[Ask], T], kept: Callable[[As
     where = directory(node)
     try:
         with Client(where.root) as client:
-            return live(lambda verb, **arguments: client.call(verb, arguments))
+
+            def ask(verb: str, **arguments: Any) -> Any:
+                return client.call(verb, arguments)
+
+            return live(ask)
     except NoNode:
         if not where.store.exists():
             raise

@@ -26,27 +26,14 @@ def foreground(directory: NodeDirectory, plan: NodePlan) -> int:
     Raises:
         NodeError: the directory can't be used, or a node runs there.
     """
-    from wakeful_runtime import locks
-    from wakeful_runtime.client import runs_in
-    from wakeful_runtime.keeper import keep
-    from wakeful_runtime.nodeplan import write_start
-    from wakeful_runtime.roles import PRELOAD, enter
+    from wakeful_runtime.node import run_node
 
     directory.create()
-    # Of two runs at once only one may write the plan, and not where parts of a node live on without a keeper.
+    # Of two runs at once only one may write the plan, and the other must not say that it is ready.
     starting = _start_lock(directory)
-    keeper = directory.lock("keeper")
-    if locks.held(keeper):
-        raise NodeError(f"a node runs in {directory.root} already, pid {locks.holder(keeper).pid}; see wakeful status")
-    if not runs_in(directory):
-        write_start(directory, plan)
+    _refuse_second(directory)
     _announce_when_ready(directory, ready_line(directory, plan))
-    return keep(
-        directory,
-        enter,
-        preload=(*PRELOAD, *plan.preload),
-        on_ready=lambda gateway: fcntl.flock(starting, fcntl.LOCK_UN),
-    )
+    return run_node(directory, plan, on_ready=lambda gateway: fcntl.flock(starting, fcntl.LOCK_UN))
 
 
 def detached(directory: NodeDirectory, plan: NodePlan) -> int:
@@ -56,6 +43,7 @@ def detached(directory: NodeDirectory, plan: NodePlan) -> int:
         NodeError: it ended before it was ready, with its own words, or wasn't ready in time.
     """
     directory.create()
+    _refuse_second(directory)
     said = directory.log("keeper")
     with said.open("ab") as out:
         start = out.tell()
@@ -100,6 +88,14 @@ def wait_until_gone(directory: NodeDirectory, timeout: float) -> None:
 def ready_line(directory: NodeDirectory, plan: NodePlan) -> str:
     """The one line of `run`."""
     return f"wakeful: ready: {plan.target} in {directory.root} (wakeful ps, wakeful down; Ctrl-C stops it in order)"
+
+
+def _refuse_second(directory: NodeDirectory) -> None:
+    from wakeful_runtime import locks
+
+    keeper = directory.lock("keeper")
+    if locks.held(keeper):
+        raise NodeError(f"a node runs in {directory.root} already, pid {locks.holder(keeper).pid}; see wakeful status")
 
 
 def _start_lock(directory: NodeDirectory) -> int:

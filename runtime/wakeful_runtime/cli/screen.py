@@ -6,7 +6,9 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
+
+from wakeful_runtime.cli.shapes import as_list, as_mapping
 
 _GOOD = {"running", "done", "healthy", "ok"}
 _BAD = {
@@ -78,12 +80,12 @@ def cell(key: str, value: Any) -> str:
     if key == "at" or key == "since":
         return clock(value)
     if isinstance(value, Mapping):
-        named = value.get("name")
-        return str(named) if named else " ".join(f"{k}={v}" for k, v in value.items())
+        parts = as_mapping(cast("object", value))
+        return str(parts["name"]) if parts.get("name") else " ".join(f"{k}={v}" for k, v in parts.items())
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return " ".join(str(item) for item in value)
+        return " ".join(str(item) for item in as_list(cast("object", value)))
     return str(value)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json as jsonlib
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
 from wakeful_runtime.cli.asking import ask, ask_about
 from wakeful_runtime.cli.options import AllOption, JsonOption, NodeOption, OptionalPathArgument, PathArgument, wrong_use
 from wakeful_runtime.cli.screen import put_json
+from wakeful_runtime.cli.shapes import as_mapping
 
 
 def register(app: typer.Typer) -> None:
@@ -171,9 +172,9 @@ def _duration(text: str) -> float:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        value = jsonlib.loads(text)
+        value: object = jsonlib.loads(text)
     except ValueError as error:
         raise wrong_use(f"--args: not JSON: {error}") from None
     if not isinstance(value, dict):
         raise wrong_use('--args: write a JSON object, such as {"depth": 2}')
-    return value
+    return dict(as_mapping(cast("object", value)))

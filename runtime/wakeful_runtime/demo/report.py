@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from wakeful_runtime.demo.corpus import Corpus
 from wakeful_runtime.demo.faults import Injected
@@ -94,11 +94,11 @@ class Report:
 
     def _keywords(self, session: str) -> Keywords:
         try:
-            content = json.loads(self.published.get(session, "{}"))
+            content: object = json.loads(self.published.get(session, "{}"))
         except ValueError:
             return {}
-        found: Keywords = content.get("keywords", {}) if isinstance(content, dict) else {}
-        return found
+        found = cast("dict[str, object]", content).get("keywords") if isinstance(content, dict) else None
+        return cast("Keywords", found) if isinstance(found, dict) else {}
 
 
 def _fault(one: Injected) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -107,7 +107,7 @@ class Server:
 
     @classmethod
     @contextmanager
-    def started(cls, seed: int) -> Iterator[Self]:
+    def started(cls, seed: int) -> Generator[Self]:
         """Run it for the length of a block.
 
         Raises:
@@ -149,7 +149,7 @@ class Server:
 
 
 @contextmanager
-def started_node(directory: NodeDirectory, base: str, documents: int) -> Iterator[NodeDirectory]:
+def started_node(directory: NodeDirectory, base: str, documents: int) -> Generator[NodeDirectory]:
     """Run the demo's node for the length of a block, as a person would run it.
 
     Raises:
