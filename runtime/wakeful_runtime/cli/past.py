@@ -19,7 +19,7 @@ def events(node: str | None, *, after: int, limit: int, path: str | None) -> lis
     """Journal rows above `after`, oldest first; the newest `limit` of them where `after` is negative."""
 
     def of(ask: Ask) -> list[Row]:
-        return rows(ask("events", after=after, limit=limit, path=path), "events")
+        return rows(ask("events", after=after, limit=limit, path=path))
 
     return _live_or_kept(node, of, of)
 
@@ -28,12 +28,12 @@ def incidents(node: str | None, *, since: str | None, open_only: bool, number: s
     """Incidents, newest first; the one with `number` if that is given."""
 
     def live(ask: Ask) -> list[Row]:
-        return rows(ask("incidents", since=since, open=open_only, id=number), "incidents")
+        return rows(ask("incidents", since=since, open=open_only, id=number))
 
     def kept(ask: Ask) -> list[Row]:
         if number is not None:
             return [ask("incident", id=number)]
-        return rows(ask("incidents", since=since, open=open_only), "incidents")
+        return rows(ask("incidents", since=since, open=open_only))
 
     return _live_or_kept(node, live, kept)
 
@@ -44,7 +44,7 @@ def why(node: str | None, path: str | None) -> Row | list[Row]:
 
     def live(ask: Ask) -> Row | list[Row]:
         if path is None:
-            return rows(ask("why", path=None, since=since), "incidents")
+            return rows(ask("why", path=None, since=since))
         answer: Row = ask("why", path=path)
         return answer
 
@@ -52,9 +52,9 @@ def why(node: str | None, path: str | None) -> Row | list[Row]:
         from wakeful_runtime.history import why as words
 
         if path is None:
-            return rows(ask("incidents", since=since), "incidents")
+            return rows(ask("incidents", since=since))
         full = logged_path(node, path)
-        found = rows(ask("incidents", path=full, limit=1), "incidents")
+        found = rows(ask("incidents", path=full, limit=1))
         row: Row = {"path": full, "state": "down", "verdict": None, "why": "no node runs there now"}
         return {**words(row, found[0] if found else None, None), "next": "wakeful run TARGET"}
 
@@ -65,10 +65,10 @@ def checkpoints_of(node: str | None, path: str) -> list[Row]:
     """The kept checkpoints of a path's run, newest first."""
 
     def live(ask: Ask) -> list[Row]:
-        return rows(ask("checkpoints", path=str(ask("resolve", path=path))), "checkpoints")
+        return rows(ask("checkpoints", path=str(ask("resolve", path=path))))
 
     def kept(ask: Ask) -> list[Row]:
-        return rows(ask("checkpoints", path=logged_path(node, path)), "checkpoints")
+        return rows(ask("checkpoints", path=logged_path(node, path)))
 
     return _live_or_kept(node, live, kept)
 
@@ -90,10 +90,9 @@ def logged_path(node: str | None, name: str) -> str:
     return str(find_row(known, name)["path"])
 
 
-def rows(answer: Any, key: str) -> list[Row]:
+def rows(answer: Any) -> list[Row]:
     """The rows of an answer: the list itself, or the store's `rows`."""
-    found: list[Row] = answer["rows"] if isinstance(answer, dict) else answer
-    return found
+    return as_list(as_mapping(cast("object", answer))["rows"] if isinstance(answer, dict) else answer)
 
 
 def _live_or_kept(node: str | None, live: Callable[[Ask], T], kept: Callable[[Ask], T]) -> T:
