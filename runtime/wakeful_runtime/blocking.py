@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from wakeful.actor import Living, make
 from wakeful.blocking import BlockingSession
@@ -80,6 +80,7 @@ class BlockingHost:
         self._life: BlockingLife | None = None
         self._stage: Stage | None = None
         self._ready = False
+        self._actor: BlockingSession[Any] | None = None
         self._pump: asyncio.Task[None] | None = None
 
     def order(self, ordered: Ordered) -> None:
@@ -110,10 +111,8 @@ class BlockingHost:
         return reason
 
     def _work(self, stage: Stage, life: BlockingLife, kind: type[Living]) -> ExitReason:
-        session = make(kind, life, {})
-        assert isinstance(session, BlockingSession)
+        session = self._actor = cast("BlockingSession[Any]", make(kind, life, {}))
         _ = session.resumed
-        self._actor = session
         session.on_start()
 
         def on_error(message: Message, error: Exception) -> str:
@@ -140,7 +139,7 @@ class BlockingHost:
             return reason_of(error, starting=not self._ready)
         if not isinstance(error, Stopped):
             stage.log.error("failed while stopping", error=describe(error))
-        if self._ready and not ordered.cancel_only:
+        if self._ready and self._actor is not None and not ordered.cancel_only:
             try:
                 self._actor.on_stop(ordered.reason)
             except Exception as failed:

@@ -15,7 +15,7 @@ from concurrent.futures import Future as ThreadFuture
 from concurrent.futures.thread import _WorkItem  # its frame tells which thread works for a task
 from functools import partial
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
-from typing import Any
+from typing import Any, cast
 
 TASKS = 200
 """Tasks shown at most: 8,600 of them would stop the loop for 78 ms (facts measured before building)."""
@@ -24,7 +24,12 @@ DEPTH = 64
 """Lines shown of one chain or stack at most."""
 
 AnyTask = asyncio.Task[Any]
-_SUSPENDED = (CoroutineType, GeneratorType, AsyncGeneratorType)
+_RUN = cast(Any, _WorkItem).run.__code__
+_LINKS: dict[type, str] = {CoroutineType: "cr_await", GeneratorType: "gi_yieldfrom", AsyncGeneratorType: "ag_await"}
+_FRAMES: dict[type, str] = {CoroutineType: "cr_frame", GeneratorType: "gi_frame", AsyncGeneratorType: "ag_frame"}
+_SUSPENDED = tuple(_LINKS)
+_FUTURE: type = asyncio.Future
+_THREAD_FUTURE: type = ThreadFuture
 
 
 def tasks(loop: asyncio.AbstractEventLoop | None, first: AnyTask | None = None) -> list[str]:
@@ -106,32 +111,26 @@ def _steps(awaitable: object) -> Iterator[object]:
     item: object = awaitable
     while item is not None and id(item) not in seen and len(seen) < 4 * DEPTH:
         seen.add(id(item))
-        if isinstance(item, (*_SUSPENDED, asyncio.Future)):
+        if isinstance(item, (*_LINKS, _FUTURE)):
             yield item
         item = _next(item)
 
 
 def _next(item: object) -> object:
-    if isinstance(item, CoroutineType):
-        return item.cr_await
-    if isinstance(item, GeneratorType):
-        return item.gi_yieldfrom
-    if isinstance(item, AsyncGeneratorType):
-        return item.ag_await
-    if isinstance(item, asyncio.Task):
-        return item.get_coro()
-    if isinstance(item, asyncio.Future):
-        return None
-    inside = (*_SUSPENDED, asyncio.Future)  # async_generator_asend, coroutine_wrapper, FutureIter have no attributes
-    return next((held for held in gc.get_referents(item) if isinstance(held, inside)), None)
+    for kind, name in _LINKS.items():
+        if isinstance(item, kind):
+            return getattr(item, name)
+    if isinstance(item, _FUTURE):
+        return getattr(item, "_coro", None)  # of a task; a plain future is the end
+    # async_generator_asend, coroutine_wrapper and FutureIter have no attributes
+    held: list[object] = gc.get_referents(item)
+    return next((each for each in held if isinstance(each, (*_LINKS, _FUTURE))), None)
 
 
 def _end(awaitable: object) -> object:
     """The future an awaitable is suspended on, a gather or a plain future; None when a task's chain is running."""
-    last: object = None
-    for item in _steps(awaitable):
-        last = item
-    return last if isinstance(last, asyncio.Future) else None
+    last = [None, *_steps(awaitable)][-1]
+    return last if last is not None and isinstance(last, _FUTURE) else None
 
 
 def _parent(task: AnyTask, waiters: dict[int, AnyTask]) -> AnyTask | None:
@@ -146,7 +145,7 @@ def _parent(task: AnyTask, waiters: dict[int, AnyTask]) -> AnyTask | None:
     return waiters.get(id(task))
 
 
-def _callbacks(future: asyncio.Future[Any]) -> list[Callable[..., object]]:
+def _callbacks(future: object) -> list[Callable[..., object]]:
     return [callback for callback, _ in getattr(future, "_callbacks", None) or ()]
 
 
@@ -167,26 +166,25 @@ def _held(callback: object) -> Iterator[object]:
 
 def _worker(future: object) -> list[str]:
     """For a future of `to_thread`: the stack of the thread that works for it."""
-    if not isinstance(future, asyncio.Future):
-        return []
-    sources = [held for callback in _callbacks(future) for held in _held(callback) if isinstance(held, ThreadFuture)]
-    if not sources:
+    held = [each for callback in _callbacks(future) for each in _held(callback)]
+    source = next((each for each in held if isinstance(each, _THREAD_FUTURE)), None)
+    if source is None:
         return []
     for frame in sys._current_frames().values():
         at: FrameType | None = frame
         while at is not None:
-            if at.f_code is _WorkItem.run.__code__ and at.f_locals["self"].future is sources[0]:
+            if at.f_code is _RUN and at.f_locals["self"].future is source:
                 return ["  in a thread:", *_stack(frame)]
             at = at.f_back
     return ["  queued for a thread"]
 
 
 def _frame(item: object) -> FrameType | None:
-    if isinstance(item, CoroutineType):
-        return item.cr_frame
-    if isinstance(item, GeneratorType):
-        return item.gi_frame
-    return item.ag_frame if isinstance(item, AsyncGeneratorType) else None
+    frame: FrameType | None = None
+    for kind, name in _FRAMES.items():
+        if isinstance(item, kind):
+            frame = getattr(item, name)
+    return frame
 
 
 def _stack(frame: FrameType | None) -> list[str]:

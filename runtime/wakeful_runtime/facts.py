@@ -6,7 +6,7 @@ import resource
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -102,7 +102,7 @@ class LifeClocks:
             self._checkpoint = {"name": name, "seq": seq, "at": at}
 
     @contextmanager
-    def waiting(self, what: str) -> Iterator[None]:
+    def waiting(self, what: str) -> Generator[None, None, None]:
         """The progress clock stands still inside; nests, also over tasks and threads."""
         with self._lock:
             self._settle()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from wakeful.actor import Living, make, settled
 from wakeful.exits import ExitReason
@@ -45,7 +45,7 @@ class LoopHost:
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         try:
-            return loop.run_until_complete(self._live(stage, kind))
+            return loop.run_until_complete(loop.create_task(self._live(stage, kind), name="wakeful-host"))
         except (SystemExit, KeyboardInterrupt) as error:  # a task may end the loop with these
             return reason_of(error, starting=not self._ready)
 
@@ -71,8 +71,8 @@ class LoopHost:
             actor = self._actor = await self._start(stage, life, kind)
             stage.ready()
             self._ready = True
-            if isinstance(actor, Session):
-                return await self._run(stage, life, actor)
+            if stage.plan.kind == "session":
+                return await self._run(stage, life, cast(Any, actor))
             await stage.mailbox.pump()
             raise RuntimeError("the mailbox stopped handing out messages")
         except asyncio.CancelledError as error:

@@ -16,6 +16,7 @@ def _stop(reason: ExitReason, deadline: float | None) -> None: ...
 def _cancel(reason: ExitReason | None) -> None: ...
 def _orphaned() -> None: ...
 def _chaos(mode: str) -> None: ...
+def _probed() -> None: ...
 def _dump() -> tuple[list[str], list[str]]:
     return [], []
 
@@ -30,7 +31,7 @@ def _call(verb: str, args: Body, answer: Answer) -> None:
 
 @dataclass(slots=True)
 class Orders:
-    """`stop cancel call orphaned` run on the main loop; `dump rows chaos` in the control thread: they must not block.
+    """`stop cancel call orphaned` run on the main loop, the others in the control thread: those must not block.
 
     Attributes:
         stop: end in order; seconds until the supervisor kills, None for as long as it takes.
@@ -40,6 +41,7 @@ class Orders:
         dump: texts of the tasks and of the threads.
         rows: what `ps` shows of the children.
         chaos: rehearse a failure.
+        probed: called after an answer has left, for what is to be looked at now and then.
     """
 
     stop: Callable[[ExitReason, float | None], None] = _stop
@@ -49,3 +51,4 @@ class Orders:
     dump: Callable[[], tuple[list[str], list[str]]] = _dump
     rows: Callable[[], list[Body]] = _rows
     chaos: Callable[[str], None] = _chaos
+    probed: Callable[[], None] = _probed

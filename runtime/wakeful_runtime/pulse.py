@@ -33,6 +33,7 @@ import structlog
 
 from wakeful.errors import NodeError
 from wakeful.exits import ExitReason
+from wakeful.life import Log
 from wakeful_runtime.birth import Birth
 from wakeful_runtime.echo import LoopEcho
 from wakeful_runtime.orders import Body, Orders
@@ -100,9 +101,10 @@ class Pulse:
         self._decided = threading.Event()
         self._stopped_early: ExitReason | None = None
         self._closing = False
+        self._probed = False
         self._alone_for = 0.0
         self._orphaned = False
-        self._log = structlog.get_logger("wakeful.pulse")
+        self._log: Log = structlog.get_logger("wakeful.pulse")
         self._takers: dict[str, Callable[[Body], None]] = {
             "go": self._take_go,
             "probe": self._take_probe,
@@ -185,6 +187,9 @@ class Pulse:
             self._flush(link)
             if closing:
                 break
+            if self._probed:
+                self._probed = False
+                self._guarded("probed", self.orders.probed)
             before = time.monotonic()
             for kind, body in link.receive(None if link.connected else _TICK):
                 self._take(kind, body)
@@ -218,10 +223,13 @@ class Pulse:
         if taker is None:
             self._log.warning("control message of an unknown kind", kind=kind)
             return
+        self._guarded(kind, lambda: taker(body))
+
+    def _guarded(self, what: str, act: Callable[[], None]) -> None:
         try:
-            taker(body)
+            act()
         except Exception:  # noqa: BLE001 - an order that fails must not silence the thread that answers for this process
-            self._log.exception("order failed", kind=kind)
+            self._log.exception("order failed", kind=what)
 
     def _say(self, kind: str, body: Body) -> None:
         self._outbox.append((kind, body, None))
@@ -239,6 +247,7 @@ class Pulse:
 
     def _take_probe(self, body: Body) -> None:
         self._say("answer", {"nonce": body.get("nonce"), "loop_age": self._echo.age(), "facts": self._facts()})
+        self._probed = True
 
     def _take_stop(self, body: Body) -> None:
         reason = ExitReason.model_validate(body.get("reason") or {"kind": "stop"})
@@ -261,7 +270,8 @@ class Pulse:
         self._say("rows", {"nonce": body.get("nonce"), "rows": self.orders.rows()})
 
     def _take_call(self, body: Body) -> None:
-        nonce, verb, args = body.get("nonce"), str(body.get("verb")), body.get("args") or {}
+        nonce, verb = body.get("nonce"), str(body.get("verb"))
+        args: Body = body.get("args") or {}
         self._post(lambda: self.orders.call(verb, args, lambda told: self.push("called", {"nonce": nonce} | told)))
 
     def _take_chaos(self, body: Body) -> None:

@@ -28,6 +28,7 @@ from wakeful_runtime.nodelife import NodeLife, Ties
 from wakeful_runtime.orders import Answer
 from wakeful_runtime.store.client import StoreClient
 from wakeful_runtime.transport.mailbox import Handler, Mailbox
+from wakeful_runtime.zombies import Zombies
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ class Stage:
         orders.call = self._call
         orders.chaos = self.chaos.run
         orders.dump = self._dump
+        zombies = Zombies()
+        orders.probed = zombies.look
         birth = self._birth
         mailbox = self.mailbox = Mailbox(birth.directory, birth.path, birth.incarnation)
         self.store = StoreClient(birth.directory, f"{birth.path}#{birth.incarnation}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from wakeful_runtime.processes import ProcessHandle, descendants, read_stat
@@ -35,7 +35,7 @@ class StartedProcesses:
 
 
 @contextmanager
-def started_processes() -> Iterator[StartedProcesses]:
+def started_processes() -> Generator[StartedProcesses, None, None]:
     """Notes every descendant that is new at the end of the block."""
     before = _identities(descendants(os.getpid()))
     started = StartedProcesses()

@@ -6,20 +6,23 @@ import asyncio
 import contextlib
 import json
 import os
+import queue
 import signal
+import subprocess
 import sys
+import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from wakeful_runtime.transport.mailbox import Mailbox
 
 from wakeful.plan import ChildPlan, Code
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.go import write_boot
 from wakeful_runtime.transport.control import ControlServer
-from wakeful_runtime.transport.mailbox import Mailbox
 
 HERE = Path(__file__).parent
 PATIENCE = 20.0
@@ -31,10 +34,11 @@ Body = dict[str, Any]
 class Life:
     """One forked life, and what its control thread said."""
 
-    def __init__(self, node: Node, path: str, token: str, pid: int, forked_at: float) -> None:
-        self.node, self.path, self.token, self.pid, self.forked_at = node, path, token, pid, forked_at
+    def __init__(self, node: Node, path: str, token: str) -> None:
+        self.node, self.path, self.token = node, path, token
+        self.pid = 0
+        self.forked_at = 0.0
         self.heard: list[tuple[float, str, Body]] = []
-        self.status: int | None = None
         self._changed = asyncio.Event()
         self._nonce = 0
 
@@ -42,9 +46,9 @@ class Life:
         self.heard.append((time.monotonic(), kind, body))
         self._changed.set()
 
-    def ended(self, status: int) -> None:
-        self.status = status
-        self._changed.set()
+    @property
+    def status(self) -> int | None:
+        return self.node.status(self.pid)
 
     async def until(self, found: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
         deadline = time.monotonic() + patience
@@ -72,8 +76,9 @@ class Life:
 
     async def exit(self) -> int:
         await self.until(lambda: self.status is not None, "exit")
-        assert self.status is not None
-        return self.status
+        status = self.status
+        assert status is not None
+        return status
 
     def say(self, kind: str, body: Body) -> None:
         self.node.server.send(self.path, 1, self.token, kind, body)
@@ -123,13 +128,11 @@ class Life:
 class Node:
     """A directory, a control server, and the cradle that forks."""
 
-    def __init__(self, directory: NodeDirectory, cradle: asyncio.subprocess.Process) -> None:
+    def __init__(self, directory: NodeDirectory, cradle: Cradle) -> None:
         self.directory = directory
         self.lives: dict[str, Life] = {}
         self.open_server()
         self._cradle = cradle
-        self._forked: asyncio.Queue[Body] = asyncio.Queue()
-        self._reader = asyncio.ensure_future(self._read())
 
     async def life(self, cls: str, *, go_wait: float = 15.0, name: str = "", **plan: Any) -> Life:
         """Fork a life of the class `cls` in people.py."""
@@ -149,18 +152,18 @@ class Node:
             "owner": "boss",
             "go_wait": go_wait,
         }
-        assert self._cradle.stdin is not None
-        early = Life(self, path, token, 0, 0.0)
-        self.lives[path] = early
-        self._cradle.stdin.write(json.dumps(birth).encode() + b"\n")
-        born = await asyncio.wait_for(self._forked.get(), PATIENCE)
-        early.pid, early.forked_at = born["pid"], born["at"]
-        return early
+        life = self.lives[path] = Life(self, path, token)
+        life.pid, life.forked_at = await asyncio.to_thread(self._cradle.fork, birth)
+        return life
 
     def open_server(self) -> None:
         """The supervisor comes, again."""
         self.server = ControlServer(self.directory, "boss", self._heard)
         self.server.open()
+
+    def status(self, pid: int) -> int | None:
+        """How a life ended, as subprocess has it; None: it lives."""
+        return self._cradle.statuses.get(pid)
 
     def mailbox(self) -> Mailbox:
         """A client's end of the mailbox lane."""
@@ -168,42 +171,64 @@ class Node:
 
     async def close(self) -> None:
         for life in self.lives.values():
-            if life.status is None and life.pid:
+            if life.status is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(life.pid, signal.SIGKILL)
                 await life.exit()
         self.server.close()
-        assert self._cradle.stdin is not None
-        self._cradle.stdin.close()
-        assert await asyncio.wait_for(self._cradle.wait(), PATIENCE) == 0
-        await self._reader
 
     def _heard(self, kind: str, path: str, incarnation: int, token: str, body: Body) -> None:
         life = self.lives.get(path)
         if life is not None and life.token == token:
             life.note(kind, body)
 
-    async def _read(self) -> None:
-        assert self._cradle.stdout is not None
-        async for line in self._cradle.stdout:
+
+class Cradle:
+    """The process that forks; one for all tests of a test process, for its imports take long."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, str(HERE / "cradle.py")]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._forked: queue.Queue[Body] = queue.Queue()
+        self.statuses: dict[int, int] = {}
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        assert self._forked.get(timeout=60)["ready"]
+
+    def fork(self, birth: Body) -> tuple[int, float]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(birth).encode() + b"\n")
+        self._process.stdin.flush()
+        born = self._forked.get(timeout=PATIENCE)
+        return born["pid"], born["at"]
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        assert self._process.wait(PATIENCE) == 0
+        self._reader.join(PATIENCE)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
             told = json.loads(line)
-            if "at" in told:
-                self._forked.put_nowait(told)
-            elif "exit" in told:
-                for life in self.lives.values():
-                    if life.pid == told["exit"]:
-                        life.ended(told["status"])
+            if "exit" in told:
+                self.statuses[told["exit"]] = told["status"]
+            else:
+                self._forked.put(told)
+
+
+@pytest.fixture(scope="session")
+def cradle() -> Iterator[Cradle]:
+    cradle = Cradle()
+    yield cradle
+    cradle.close()
 
 
 @pytest.fixture
-async def node(node_directory: NodeDirectory) -> AsyncIterator[Node]:
-    cradle = await asyncio.create_subprocess_exec(
-        sys.executable, str(HERE / "cradle.py"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    assert cradle.stdout is not None
-    assert b"ready" in await asyncio.wait_for(cradle.stdout.readline(), 60)
+async def node(cradle: Cradle, node_directory: NodeDirectory) -> AsyncIterator[Node]:
     node = Node(node_directory, cradle)
-    try:
-        yield node
-    finally:
-        await node.close()
+    yield node
+    await node.close()

@@ -16,9 +16,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[3]))
 
-import fake_store
+from tests.system.host.fake_store import FakeStore
+
 from wakeful_runtime import host, stage
 from wakeful_runtime.birth import Birth, leave, leave_parent, reset_signals
 from wakeful_runtime.directory import NodeDirectory
@@ -57,7 +58,7 @@ def fork(asked: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    stage.StoreClient = fake_store.FakeStore  # type: ignore[misc,assignment]
+    vars(stage)["StoreClient"] = FakeStore
     gc.collect()
     gc.freeze()
     read, write = os.pipe()

@@ -8,7 +8,6 @@ import signal
 from typing import Any
 
 import pytest
-
 from tests.system.host.conftest import Node
 
 
@@ -160,7 +159,7 @@ async def test_a_thread_that_never_ends_does_not_keep_the_process(node: Node) ->
     life = await node.life("LeavesThread")
     await life.ready()
     assert (await life.bye())["kind"] == "returned"
-    assert await life.exit() == 0
+    assert await life.exit() == 0, "it left LEAVE seconds after its last words"
 
 
 async def test_the_log_is_json_lines_that_know_their_life(node: Node) -> None:
