@@ -1,4 +1,4 @@
-"""How a new keeper finds out that an init lives here, and becomes its keeper."""
+"""How a new keeper gets its listening socket: from the init that lives here, whose keeper it becomes, or a new one."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ ANSWER_S = 5.0
 """An init that does not answer a new keeper for so long is no init: it is killed and replaced."""
 
 
+BACKLOG = 512
+
+
 @dataclass(frozen=True)
 class Attached:
     """An init that runs: the line to it, its listening socket, the process, and the gateway's pid."""
@@ -27,6 +30,20 @@ class Attached:
     listener: socket.socket
     init: ProcessHandle
     gateway: int | None
+
+
+def listen(directory: NodeDirectory) -> socket.socket:
+    """The listening socket; a stale one of a dead node is replaced (we hold keeper.lock and no init runs)."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        directory.init_socket.unlink(missing_ok=True)
+        listener.bind(str(directory.init_socket))
+        directory.init_socket.chmod(0o600)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise NodeError(f"can't listen on {directory.init_socket}: {error.strerror}") from None
+    return listener
 
 
 def attach(directory: NodeDirectory) -> Attached | None:

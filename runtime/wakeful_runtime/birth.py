@@ -20,6 +20,7 @@ from typing import Any
 
 from wakeful_runtime import locks
 from wakeful_runtime.directory import NodeDirectory
+from wakeful_runtime.lives import MARKER, marker
 
 OOM_SCORES = {"gateway": 50, "store": 50, "scheduler": 50, "herald": 50, "monitor": 100, "web": 200}
 """Added to the kernel's choice of a victim: sessions first, keeper and init last. Raising needs no privilege."""
@@ -78,6 +79,7 @@ def be_born(
     try:
         me = birth()
         leave_parent(me.directory, me.path, keep=(gate,), title=f"wakeful: {me.path}")
+        os.environ[MARKER] = marker(me.token)
         raise_oom_score(me.kind)
         if me.kind not in OOM_SCORES:
             lower_descriptor_limit()

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from wakeful_runtime.connection import Connection
 from wakeful_runtime.ends import Ends
-from wakeful_runtime.forker import Forker, Refusal
+from wakeful_runtime.forker import Forker, Refusal, is_path
 from wakeful_runtime.framing import MAX_DESCRIPTORS
 from wakeful_runtime.initloop import InitLoop
 from wakeful_runtime.lives import ExitReport
@@ -207,7 +207,7 @@ class Desk:
         if self._node.stopping is not None:
             raise Refusal("stopping", f"the node stops: {self._node.stopping}")
         path, kind, incarnation = str(message["path"]), str(message["kind"]), message["incarnation"]
-        if not path or path in ("init", "keeper", "gateway") or not isinstance(incarnation, int | None):
+        if not is_path(path) or not isinstance(incarnation, int | None):
             raise Refusal("bad", f"can't fork {path!r} with incarnation {incarnation!r}")
         try:
             boot = base64.b64decode(message.get("boot", ""), validate=True)
@@ -254,6 +254,8 @@ class Desk:
     def _give(self, caller: Caller, message: dict[str, Any]) -> Reply:
         path, to = str(message["path"]), str(message["to"])
         entries = [entry for entry in self._registry if entry.life.path == path]
+        if not entries:
+            raise Refusal("gone", f"no life of {path}")
         for entry in entries:
             _check_owner(caller, entry)
         for entry in entries:
@@ -263,8 +265,6 @@ class Desk:
             else:
                 descriptors = [entry.handle.fileno()] if entry.handle and entry.handle.pidfd is not None else []
                 self.push(to, "given", {"life": entry.life.to_json()}, descriptors)
-        if not entries:
-            raise Refusal("gone", f"no life of {path}")
         return {}, []
 
     def _beat(self, caller: Caller, message: dict[str, Any]) -> Reply:

@@ -16,7 +16,7 @@ from wakeful_runtime.lives import ExitReport
 from wakeful_runtime.oom import OomCounter
 from wakeful_runtime.processes import LINUX, pidfd_exit_status, read_stat
 from wakeful_runtime.registry import Entry, Registry
-from wakeful_runtime.sweep import hold_descendants, signal_group, signal_session, sweep_round
+from wakeful_runtime.sweep import hold_descendants, kill_lost, signal_group, signal_session, sweep_round
 
 ROUNDS_AT_ONCE = 4
 FIRST_PAUSE_S = 0.001
@@ -42,6 +42,7 @@ class Ends:
         link: Callable[[], KeeperLink | None],
         on_report: Callable[[Entry, ExitReport], None],
         on_empty: Callable[[Entry], None],
+        keeper_pid: Callable[[], int | None],
         sweep_deadline: float,
     ) -> None:
         self._loop = loop
@@ -49,6 +50,7 @@ class Ends:
         self._link = link
         self._on_report = on_report
         self._on_empty = on_empty
+        self._keeper_pid = keeper_pid
         self._deadline = sweep_deadline
         self._oom = OomCounter()
         self._timer: Timer | None = None
@@ -77,7 +79,7 @@ class Ends:
         if entry.own:
             signal_group(entry.life.pid, signal.SIGKILL)
         else:
-            entry.status = self._zombie_status(entry)
+            self._look_at_zombie(entry)
         self._pause = FIRST_PAUSE_S
         self.turn()
 
@@ -123,7 +125,9 @@ class Ends:
             return
         link = self._link()
         for entry in entries:
-            found = signal_session(entry.life.pid, entry.life.start, signal.SIGKILL) if LINUX else []
+            found = signal_session(entry.life.pid, entry.life.start, signal.SIGKILL)
+            if entry.lost:
+                found += kill_lost(entry.life, str(self._registry.lock(entry.life.path)))
             found += [each.pid for each in entry.family if each.alive() and each.send_signal(signal.SIGKILL)]
             if found or link is None:
                 _count([entry], found)
@@ -184,7 +188,9 @@ class Ends:
             link.ask("reap", reaped, pid=entry.life.pid, start=entry.life.start)
 
     def _look_for_status(self, entry: Entry, swept: bool, until: float) -> None:
-        status = entry.status if entry.status is not None else self._zombie_status(entry)
+        if entry.status is None:
+            self._look_at_zombie(entry)
+        status = entry.status
         if status is None and entry.handle is not None and entry.handle.pidfd is not None:
             status = pidfd_exit_status(entry.handle.pidfd)
         if status is None and entry.handle is not None and time.monotonic() < until:
@@ -210,11 +216,14 @@ class Ends:
             entry.clean = 0
         self._on_report(entry, report)
 
-    @staticmethod
-    def _zombie_status(entry: Entry) -> int | None:
+    def _look_at_zombie(self, entry: Entry) -> None:
+        """Its status, while its parent hasn't reaped it; and who that parent is."""
         stat = read_stat(entry.life.pid) if LINUX else None
-        same = stat is not None and stat.start == entry.life.start and stat.state == "Z"
-        return stat.exit_code if stat is not None and same else None
+        if stat is None or stat.start != entry.life.start or stat.state != "Z":
+            entry.lost = True
+            return
+        entry.status = stat.exit_code
+        entry.lost = stat.parent != self._keeper_pid()
 
 
 def _count(entries: list[Entry], found: list[int]) -> None:

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from wakeful.errors import WakefulError
+from wakeful_runtime.processes import ProcessHandle
 
 
 def as_first_process(run: Callable[[], int]) -> int:
@@ -33,13 +34,16 @@ def _start(run: Callable[[], int]) -> int:
     if pid == 0:
         _child(run, before)
     for number in forwarded:  # PID 1 ignores signals it has no handler for
-        signal.signal(number, _forwarder(pid))
+        signal.signal(number, _forwarder(ProcessHandle.of_child(pid)))
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pid
 
 
-def _forwarder(child: int) -> Callable[[int, FrameType | None], None]:
-    return lambda number, frame: os.kill(child, number)
+def _forwarder(child: ProcessHandle) -> Callable[[int, FrameType | None], None]:
+    def forward(number: int, frame: FrameType | None) -> None:
+        child.send_signal(number)
+
+    return forward
 
 
 def _child(run: Callable[[], int], mask: set[Any]) -> None:

@@ -139,3 +139,10 @@ class Forker:
             pid=os.getpid(),
             forked_at=life.forked_at,
         )
+
+
+def is_path(path: str) -> bool:
+    """Fit for a file's name (its log), and not init's own business."""
+    parts = path.split("/")
+    fit = path.isprintable() and len(path.encode()) <= 240 and not any(part in ("", ".", "..") for part in parts)
+    return fit and path not in ("init", "keeper", "gateway")

@@ -82,6 +82,7 @@ class Init:
             link=self._open_link,
             on_report=self._reported,
             on_empty=self._emptied,
+            keeper_pid=lambda: self._keeper_pid,
             sweep_deadline=birth.timing.sweep_deadline,
         )
         self._gateway = GatewayWatch(self.loop, self._forker, self._ends, birth.timing, self.forked)

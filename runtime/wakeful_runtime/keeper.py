@@ -15,7 +15,7 @@ from typing import Any
 
 from wakeful.errors import NodeError
 from wakeful_runtime import init, locks
-from wakeful_runtime.attach import attach
+from wakeful_runtime.attach import attach, listen
 from wakeful_runtime.birth import Enter, raise_descriptor_limit, set_subreaper, set_title
 from wakeful_runtime.connection import Connection
 from wakeful_runtime.directory import NodeDirectory
@@ -28,7 +28,6 @@ from wakeful_runtime.processes import LINUX, ProcessHandle, children, read_stat
 from wakeful_runtime.sweep import sweep_round
 
 PING_S = 1.0
-BACKLOG = 512
 DEATHS_AT_ONCE = 5
 DEATHS_WITHIN_S = 10.0
 ORDERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -100,7 +99,7 @@ class Keeper:
             set_title("wakeful: keeper")
             self._loop.signals((signal.SIGCHLD, *ORDERS), self._signalled)
             if not self._attach():
-                self._listener = _listen(self._directory)
+                self._listener = listen(self._directory)
                 self._fork_init()
             self._loop.run()
         finally:
@@ -287,17 +286,3 @@ class Keeper:
     def _say(self, line: str) -> None:
         with self._directory.log("keeper").open("a") as log:
             log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {line}\n")
-
-
-def _listen(directory: NodeDirectory) -> socket.socket:
-    """The listening socket; a stale one of a dead node is replaced (we hold keeper.lock and no init runs)."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        directory.init_socket.unlink(missing_ok=True)
-        listener.bind(str(directory.init_socket))
-        directory.init_socket.chmod(0o600)
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise NodeError(f"can't listen on {directory.init_socket}: {error.strerror}") from None
-    return listener

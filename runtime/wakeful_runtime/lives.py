@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,10 @@ from wakeful_runtime.directory import NodeDirectory
 FileState = Literal["forking", "running", "exited"]
 EXITS_KEPT = 16
 """Unacknowledged exit reports kept per path; a child that dies in a loop while its owner is away fills no disk."""
+
+
+MARKER = "WAKEFUL_LIFE"
+"""Environment variable by which leftovers that were exec'd are known when nothing else tells whose they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,11 @@ _CHECKS: dict[str, tuple[type, ...]] = {
     "bool | None": (bool, type(None)),
     "tuple[int, ...]": (list, tuple),
 }
+
+
+def marker(token: str) -> str:
+    """What `MARKER` holds in a life's environment: no secret, its token can't be made from it."""
+    return hashlib.sha256(token.encode()).hexdigest()[:24]
 
 
 def _typed(data: Mapping[str, Any], annotations: Mapping[str, Any]) -> dict[str, Any]:

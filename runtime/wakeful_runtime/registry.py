@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from wakeful_runtime import locks
@@ -34,6 +35,7 @@ class Entry:
         family: handles on what was below it, taken before an ordered kill of a life that isn't our child.
         died_at: monotonic clock; 0 while it lives.
         status: wait status, where it is known before it is reaped.
+        lost: its parent is outside the node, so what it left may be anywhere.
         acknowledged: the owner took the report of a life that is not empty yet.
     """
 
@@ -48,6 +50,7 @@ class Entry:
     family: list[ProcessHandle] = field(default_factory=list[ProcessHandle])
     died_at: float = 0.0
     status: int | None = None
+    lost: bool = False
     acknowledged: bool = False
 
     @property
@@ -112,9 +115,13 @@ class Registry:
         """The next incarnation of one of the node's own processes; it is on disk when this returns."""
         return self._numbers.take(path, self.last(path) + 1)
 
+    def lock(self, path: str) -> Path:
+        """The lock of a path's lives."""
+        return self._directory.life(path).with_suffix(".lock")
+
     def lock_is_held(self, path: str) -> bool:
         """Whether something of an earlier life of the path still runs, whatever the table says."""
-        return locks.held(self._directory.life(path).with_suffix(".lock"))
+        return locks.held(self.lock(path))
 
     def announce(self, life: LifeRecord) -> None:
         """Before the fork: a life is about to begin."""
@@ -152,7 +159,7 @@ class Registry:
         entry.close()
         if self._living.get(entry.life.path) is entry:
             del self._living[entry.life.path]
-        lock = self._directory.life(entry.life.path).with_suffix(".lock")
+        lock = self.lock(entry.life.path)
         if self._living.get(entry.life.path) is None and not locks.held(lock):
             lock.unlink(missing_ok=True)  # only children of init open it, and none of this path lives
 

@@ -10,9 +10,19 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Container
+from collections.abc import Callable, Container
 
-from wakeful_runtime.processes import ProcessHandle, children, descendants, read_stat, session_members
+from wakeful_runtime.lives import MARKER, LifeRecord, marker
+from wakeful_runtime.processes import (
+    ProcessHandle,
+    ProcessStat,
+    all_pids,
+    children,
+    descendants,
+    has_in_environment,
+    has_open,
+    read_stat,
+)
 
 
 def sweep_round(known: Container[int]) -> list[int]:
@@ -54,16 +64,33 @@ def signal_session(leader: int, start: float, number: int) -> list[int]:
     The number of a dead leader can't be given to a new session while a member lives; that it was not given away since
     is seen by the leader's start time.
     """
-    hit: list[int] = []
     first = read_stat(leader)
     if first is not None and first.start != start:
-        return hit
-    for pid in session_members(leader):
-        handle = _open(pid)
+        return []
+    return _signal_all(lambda pid, stat: stat.session == leader, number)
+
+
+def kill_lost(life: LifeRecord, lock: str) -> list[int]:
+    """The last resort, when what a dead life left fell to a process outside the node (keeper and init had died).
+
+    What was forked without exec still holds the life's lock; what was exec'd has the life's mark in its environment,
+    unless it was started with another one: that can't be told from a stranger and is left alone.
+    """
+    mark = f"{MARKER}={marker(life.token)}"
+    return _signal_all(lambda pid, stat: has_open(pid, lock) or has_in_environment(pid, mark), signal.SIGKILL)
+
+
+def _signal_all(meant: Callable[[int, ProcessStat], bool], number: int) -> list[int]:
+    """Signal the living processes that are meant: looked at twice, the second time with a pidfd in hand."""
+    hit: list[int] = []
+    for pid in all_pids():
+        stat = read_stat(pid)
+        if pid == os.getpid() or stat is None or stat.state in "ZX" or not meant(pid, stat):
+            continue
+        handle = ProcessHandle.verified(pid, stat.start, 0)
         if handle is None:
             continue
-        stat = read_stat(pid)
-        if stat is not None and stat.session == leader and handle.send_signal(number):
+        if meant(pid, stat) and handle.send_signal(number):
             hit.append(pid)
         handle.close()
     return hit

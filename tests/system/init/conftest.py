@@ -103,6 +103,13 @@ class SmallNode:
         assert keeper.stdout.readline().startswith("ready")
         return keeper
 
+    def start_below(self, command: list[str]) -> subprocess.Popen[str]:
+        """Run the keeper as the program of another command."""
+        outer = self._popen([*command, sys.executable, str(MAIN), str(self.directory.root)])
+        assert outer.stdout is not None
+        assert outer.stdout.readline().startswith("ready"), (self.log("init"), self.log("keeper"))
+        return outer
+
     def record(self, path: str, pid: int, *, boot_id: str | None = None) -> LifeRecord:
         """A life file as a dead node may have left it; `pid` was somebody else's then."""
         life = LifeRecord(
@@ -205,6 +212,6 @@ async def small_node(node_directory: NodeDirectory) -> AsyncIterator[SmallNode]:
 @pytest.fixture
 def descriptors_are_kept() -> Iterator[None]:
     """This process has no more open files after the test than before."""
-    before = set(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     yield
-    assert len(os.listdir("/proc/self/fd")) <= len(before)
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before

@@ -20,8 +20,6 @@ from wakeful_runtime.gatewaywatch import InitTiming
 from wakeful_runtime.initclient import InitClient, InitRefused, StopOrder
 from wakeful_runtime.keeper import keep
 
-SHARED = random.Random(7)
-
 
 def tell(birth: Birth, facts: dict[str, Any]) -> None:
     """Leave facts where the test waits for them, in one step."""
@@ -54,20 +52,16 @@ def look(birth: Birth) -> int:
             "session": os.getsid(0),
             "group": os.getpgrp(),
             "random": random.random(),
-            "stdin": os.readlink("/proc/self/fd/0"),
-            "stdout": os.readlink("/proc/self/fd/1"),
-            "open": {
-                name: os.readlink(f"/proc/self/fd/{name}")
-                for name in os.listdir("/proc/self/fd")
-                if Path(f"/proc/self/fd/{name}").exists()
-            },
+            "stdin": str(Path("/proc/self/fd/0").readlink()),
+            "stdout": str(Path("/proc/self/fd/1").readlink()),
+            "open": {each.name: str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.exists()},
             "blocked": sorted(int(each) for each in signal.pthread_sigmask(signal.SIG_BLOCK, [])),
             "handlers": sorted(
                 int(each)
                 for each in signal.valid_signals()
                 if signal.getsignal(each) not in (signal.SIG_DFL, signal.SIG_IGN, None, signal.default_int_handler)
             ),
-            "threads": len(os.listdir("/proc/self/task")),
+            "threads": len(list(Path("/proc/self/task").iterdir())),
             "name": Path("/proc/self/comm").read_text().strip(),
             "oom": int(Path("/proc/self/oom_score_adj").read_text()),
             "boot": birth.boot.decode(),

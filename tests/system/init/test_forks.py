@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -110,16 +112,18 @@ async def test_role_locks_are_held_by_their_role_alone(small_node: SmallNode) ->
         assert holders(small_node.directory.lock(role).stat().st_ino) == {pid}
 
 
+def count_open(pid: int) -> int:
+    """Descriptors a process has."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
 def holders(inode: int) -> set[int]:
     """Processes of this machine with an open descriptor of a file."""
     found: set[int] = set()
-    for name in os.listdir("/proc"):
-        try:
-            for each in os.listdir(f"/proc/{name}/fd") if name.isdigit() else []:
-                if os.stat(f"/proc/{name}/fd/{each}").st_ino == inode:
-                    found.add(int(name))
-        except OSError:
-            continue
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        with contextlib.suppress(OSError):
+            if any(each.stat().st_ino == inode for each in folder.iterdir() if each.exists()):
+                found.add(int(folder.parent.name))
     return found
 
 
@@ -146,10 +150,10 @@ async def test_forks_leak_no_descriptor_of_init_or_of_the_supervisor(
         await sup.client.ack(report.path, report.incarnation)
 
     await once("sup/first")
-    before = len(os.listdir(f"/proc/{init}/fd"))
+    before = count_open(init)
     for number in range(20):
         await once(f"sup/{number}")
-    assert len(os.listdir(f"/proc/{init}/fd")) == before
+    assert count_open(init) == before
 
 
 async def test_preload_that_starts_a_thread_is_refused_by_name(small_node: SmallNode) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -296,9 +296,14 @@ async def test_whole_node_killed_leaves_reports_for_the_next_boot(small_node: Sm
         assert rows[path]["exit"]["empty"]
 
 
+def start_stranger() -> subprocess.Popen[bytes]:
+    """A process that is none of the node's business, leader of its own session."""
+    return subprocess.Popen(["sleep", "1000"], start_new_session=True)
+
+
 async def test_lives_of_another_boot_are_reported_as_lost_and_nobody_is_signalled(small_node: SmallNode) -> None:
     """A stored pid of another boot is a stranger's."""
-    stranger = subprocess.Popen(["sleep", "1000"])
+    stranger = start_stranger()
     life = small_node.record("sup/old", stranger.pid, boot_id="another boot")
     small_node.start()
     row = next(each for each in small_node.table()["table"] if each["path"] == life.path)
@@ -310,7 +315,7 @@ async def test_lives_of_another_boot_are_reported_as_lost_and_nobody_is_signalle
 
 async def test_recycled_pid_is_never_signalled(small_node: SmallNode) -> None:
     """A life file names a pid of this boot that is somebody else's now."""
-    stranger = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    stranger = start_stranger()
     life = small_node.record("sup/old", stranger.pid)
     small_node.start()
     row = next(each for each in small_node.table()["table"] if each["path"] == life.path)
@@ -328,12 +333,10 @@ async def test_torn_life_file_is_removed_and_the_node_comes_up(small_node: Small
 
 
 async def test_stale_socket_of_a_dead_node_is_replaced(small_node: SmallNode) -> None:
-    import socket
-
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(small_node.directory.init_socket))
     small_node.start()
-    assert os.path.exists(small_node.directory.init_socket)
+    assert small_node.table()["stopping"] is None
 
 
 async def test_child_that_the_keeper_had_before_is_no_leftover(small_node: SmallNode) -> None:
@@ -349,3 +352,23 @@ async def test_child_that_the_keeper_had_before_is_no_leftover(small_node: Small
     assert running(child)
     strike(child)
     assert keeper.poll() is None
+
+
+async def test_leftovers_of_a_life_are_found_although_keeper_and_init_had_died(
+    small_node: SmallNode, eventually: Eventually
+) -> None:
+    """They fell to a process outside the node: only what was started with an empty environment can't be told."""
+    keeper = small_node.start()
+    sup = await small_node.supervisor()
+    forked = await sup.fork("sup/a", "family")
+    pids = await small_node.facts("sup/a")
+    before = small_node.table()
+    for pid in (keeper.pid, before["init"], forked.life.pid):
+        strike(pid)
+    keeper.wait(10)
+    small_node.start()
+    report = await exit_of(sup, "sup/a")
+    assert (report.signal, report.empty) == (signal.SIGKILL, True)
+    assert [name for name, pid in pids.items() if running(pid)] in ([], ["env -i"])
+    if running(pids["env -i"]):
+        strike(pids["env -i"])

@@ -52,6 +52,11 @@ def answer(line: socket.socket) -> dict[str, Any]:
     return message
 
 
+def about(descriptor: int) -> str:
+    """What the kernel says of a descriptor of ours."""
+    return Path(f"/proc/self/fdinfo/{descriptor}").read_text()
+
+
 async def test_garbage_is_counted_and_dropped_and_ends_nothing(small_node: SmallNode) -> None:
     small_node.start()
     sup = await small_node.supervisor()
@@ -153,4 +158,4 @@ async def test_table_longer_than_a_frame_of_descriptors_comes_whole(small_node: 
     assert len({held.pidfd for held in again.first}) == count
     for held in again.first:
         assert held.pidfd is not None
-        assert f"Pid:\t{held.life.pid}\n" in Path(f"/proc/self/fdinfo/{held.pidfd}").read_text()
+        assert f"Pid:\t{held.life.pid}\n" in about(held.pidfd)

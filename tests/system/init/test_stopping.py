@@ -31,7 +31,7 @@ async def test_signal_to_the_keeper_stops_the_node_in_order(small_node: SmallNod
     keeper.send_signal(number)
     assert keeper.wait(15) == 0
     assert [pid for pid in (*pids.values(), forked.life.pid) if read_stat(pid) is not None] == []
-    assert os.listdir(small_node.directory.sockets) == []
+    assert list(small_node.directory.sockets.iterdir()) == []
     with pytest.raises(NodeError, match="no node runs"):
         initcall.table(small_node.directory)
 
