@@ -56,6 +56,8 @@ class Documents:
             await self._answer(writer, method, unquote(path), headers, body)
         except (OSError, EOFError, ValueError, TimeoutError):
             pass
+        except asyncio.CancelledError:  # the server ends; let through, asyncio.streams would log it as an error
+            pass
         finally:
             writer.close()
             with suppress(OSError):
@@ -91,31 +93,31 @@ class Documents:
         treatment = behaviour(self.seed, name, self.attempts[f"{asker} {name}"])
         self.tricks[treatment.trick] += 1
         await asyncio.sleep(treatment.latency)
-        if await self._treat(writer, treatment, body):
-            self.served.append({"life": life, "document": name})
-
-    async def _treat(self, writer: asyncio.StreamWriter, treatment: Behaviour, body: bytes) -> bool:
-        """Whether the document was sent whole."""
-        if treatment.trick == "stall":
-            await asyncio.sleep(_STALL_S)
-        elif treatment.trick == "busy":
-            await _send(writer, 429, b"", "Retry-After: 1\r\n")
-        elif treatment.trick == "error":
-            await _send(writer, 500, b"")
-        elif treatment.trick == "cut":
-            writer.write(_head_of(200, len(body)) + body[: len(body) // 2])
+        if treatment.trick not in {"none", "slow"}:
+            await _play(writer, treatment, body)
+            return
+        *before, last = _pieces(body, 6 if treatment.trick == "slow" else 1)
+        writer.write(_head_of(200, len(body)))
+        for piece in before:
+            writer.write(piece)
             await writer.drain()
-        elif treatment.trick == "slow":
-            writer.write(_head_of(200, len(body)))
-            for piece in _pieces(body, 6):
-                writer.write(piece)
-                await writer.drain()
-                await asyncio.sleep(0.12)
-            return True
-        else:
-            await _send(writer, 200, body)
-            return True
-        return False
+            await asyncio.sleep(0.12)
+        self.served.append({"life": life, "document": name})  # before the last byte: the client may ask at once
+        writer.write(last)
+        await writer.drain()
+
+
+async def _play(writer: asyncio.StreamWriter, treatment: Behaviour, body: bytes) -> None:
+    """A trick after which the client has no document."""
+    if treatment.trick == "stall":
+        await asyncio.sleep(_STALL_S)
+    elif treatment.trick == "busy":
+        await _send(writer, 429, b"", "Retry-After: 1\r\n")
+    elif treatment.trick == "error":
+        await _send(writer, 500, b"")
+    elif treatment.trick == "cut":
+        writer.write(_head_of(200, len(body)) + body[: len(body) // 2])
+        await writer.drain()
 
 
 async def _head(reader: asyncio.StreamReader) -> tuple[str, str, dict[str, str]]:
