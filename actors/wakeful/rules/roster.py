@@ -49,7 +49,9 @@ class Roster:
         order: names of the tree's children in start order.
         stopping: why the supervisor stops, once it does.
         recent: times of all unordered restarts, for `on_exhausted="escalate"`.
-        pending: names of those something may have to be done about as time goes by.
+        stoppers: names of those that are stopping.
+        hasty: names of those to be restarted, which wait for no room; in order of their coming.
+        queued: names of the others to be started, in order of their coming.
     """
 
     def __init__(self, plan: MonitorPlan, *, seed: object, parallel: int) -> None:
@@ -58,7 +60,9 @@ class Roster:
         self.parallel = max(1, parallel)
         self.order = tuple(child.name for child in plan.children)
         self.charges: dict[str, Charge] = {}
-        self.pending: dict[str, None] = {}
+        self.stoppers: dict[str, None] = {}
+        self.hasty: dict[str, None] = {}
+        self.queued: dict[str, None] = {}
         self.starting: set[str] = set()
         self.paused = False
         self.stopping: ExitReason | None = None
@@ -77,14 +81,18 @@ class Roster:
         """Put it into a status, and where that status is looked after."""
         charge.state.status = status
         name = charge.name
-        if status == "stopping" or charge.wants:
-            self.pending[name] = None
-        else:
-            self.pending.pop(name, None)
-        if status == "starting":
+        self._leave(name)
+        if status == "stopping":
+            self.stoppers[name] = None
+        elif status == "starting":
             self.starting.add(name)
-        else:
-            self.starting.discard(name)
+        elif charge.wants:
+            (self.hasty if charge.state.next_why == "restart" else self.queued)[name] = None
+
+    def _leave(self, name: str) -> None:
+        for names in (self.stoppers, self.hasty, self.queued):
+            names.pop(name, None)
+        self.starting.discard(name)
 
     def living(self, name: str, incarnation: int) -> Charge | None:
         """The charge whose present life this is; None: the report is stale."""
@@ -166,8 +174,7 @@ class Roster:
     def forget(self, charge: Charge) -> None:
         name = charge.name
         del self.charges[name]
-        self.pending.pop(name, None)
-        self.starting.discard(name)
+        self._leave(name)
         self._touched.pop(name, None)
         self._saved.discard(name)
         self.say(Forget(name))

@@ -15,12 +15,12 @@ def stop_due(roster: Roster) -> ExitReason | None:
     Returns:
         What the supervisor has finished with, once it has.
     """
-    for name in tuple(roster.pending):
-        if roster.charges[name].state.status == "stopping":
-            press(roster, roster.charges[name])
+    for name in tuple(roster.stoppers):
+        press(roster, roster.charges[name])
     if roster.stopping is not None:
         return _stop_all(roster, roster.stopping)
-    _stop_next_sibling(roster)
+    if roster.plan.strategy != "one_for_one":
+        _stop_next_sibling(roster)
     return None
 
 
@@ -55,7 +55,7 @@ def _last(charges: Iterable[Charge]) -> Charge | None:
 
 def start_due(roster: Roster) -> None:
     """Launch whoever's turn it is."""
-    if roster.stopping is not None or not roster.pending:
+    if roster.stopping is not None or not (roster.hasty or roster.queued):
         return
     in_order = roster.plan.strategy != "one_for_one"
     if in_order:
@@ -84,20 +84,22 @@ def _start_in_parallel(roster: Roster, skip: frozenset[str]) -> None:
 
     A restart isn't held up by slow starters: a crashed session's first restart is at once (design §6).
     """
-    room = roster.parallel - len(roster.starting)
-    begun = _begun(roster)
-    for name in tuple(roster.pending):
-        charge = roster.charges[name]
-        if name in skip or not charge.wants or not _due(roster, charge) or roster.suspended(charge):
-            continue
-        queued = charge.state.dynamic and not charge.state.exempt
-        counted = queued and charge.state.status == "backoff"
-        if queued and not counted and begun >= roster.plan.max_running:
-            continue
-        if charge.state.next_why != "restart" and room <= 0:
-            continue
-        room -= 1
-        begun += queued and not counted
+    for name in tuple(roster.hasty):
+        if name not in skip:
+            _start(roster, roster.charges[name])
+    for name in tuple(roster.queued) if len(roster.starting) < roster.parallel else ():
+        if name not in skip:
+            _start(roster, roster.charges[name])
+        if len(roster.starting) >= roster.parallel:
+            return
+
+
+def _start(roster: Roster, charge: Charge) -> None:
+    """Start it if it is due and `max_running` allows."""
+    if not _due(roster, charge) or roster.suspended(charge):
+        return
+    limited = charge.state.dynamic and not charge.state.exempt and charge.state.status != "backoff"
+    if not limited or _begun(roster) < roster.plan.max_running:
         launch(roster, charge)
 
 
@@ -115,15 +117,8 @@ def _due(roster: Roster, charge: Charge) -> bool:
 
 def wake_at(roster: Roster) -> float | None:
     """When time alone will give something to do."""
-    times: list[float] = []
-    for name in roster.pending:
-        charge = roster.charges[name]
-        if charge.state.status == "stopping":
-            at = pressed_at(charge)
-        elif roster.stopping is not None or roster.suspended(charge):
-            at = None
-        else:
-            at = charge.state.next_at
-        if at is not None and at > roster.now:
-            times.append(at)
-    return min(times, default=None)
+    times = [pressed_at(roster.charges[name]) for name in roster.stoppers]
+    if roster.stopping is None:
+        waiting = (roster.charges[name] for name in (*roster.hasty, *roster.queued))
+        times += [charge.state.next_at for charge in waiting if not roster.suspended(charge)]
+    return min((at for at in times if at is not None and at > roster.now), default=None)
