@@ -92,7 +92,8 @@ def _begun_before(work: Work, known: sqlite3.Row, incarnation: int) -> Answer:
 
 def _begin_run(work: Work, known: sqlite3.Row | None, path: str, run: dict[str, Any]) -> sqlite3.Row:
     if known is not None:
-        commit_outcome(work, known, "unknown", incarnation=known["incarnation"], why="a new run was begun")
+        last = {key: known[key] for key in ("path", "incarnation", "run_id")}
+        commit_outcome(work, "unknown", **last, why="a new run was begun")
     run_id = uuid.uuid4().hex
     names = [None if run.get(key) is None else str(run[key]) for key in ("agent", "label")]
     work.db.execute(

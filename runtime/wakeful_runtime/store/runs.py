@@ -37,10 +37,11 @@ def find_run(db: Database, *, path: str | None = None, run_id: str | None = None
 
 def commit_outcome(
     work: Work,
-    run: sqlite3.Row,
     outcome: str,
     *,
+    path: str,
     incarnation: int,
+    run_id: str,
     form: str | None = None,
     value: Any = None,
     why: str = "",
@@ -48,15 +49,13 @@ def commit_outcome(
     """End a run that has no outcome yet; whether it had none."""
     ended = work.db.execute(
         "UPDATE runs SET outcome = ?, form = ?, value = ?, why = ?, finished_at = ?, finished_by = ?"
-        " WHERE no = ? AND outcome IS NULL",
-        (outcome, form, None if form is None else keep(value), why, work.moment.wall, incarnation, run["no"]),
+        " WHERE run_id = ? AND outcome IS NULL",
+        (outcome, form, None if form is None else keep(value), why, work.moment.wall, incarnation, run_id),
     ).rowcount
     if not ended:
         return False
-    work.db.execute("UPDATE paths SET over = 1 WHERE run_id = ?", (run["run_id"],))
-    add_entry(
-        work, Entry("finished", run["path"], incarnation, {"run_id": run["run_id"], "outcome": outcome, "why": why})
-    )
+    work.db.execute("UPDATE paths SET over = 1 WHERE run_id = ?", (run_id,))
+    add_entry(work, Entry("finished", path, incarnation, {"run_id": run_id, "outcome": outcome, "why": why}))
     return True
 
 
@@ -86,7 +85,9 @@ def finish(
     run = find_run(work.db, run_id=run_id)
     if run["outcome"] is None:
         current_life(work, path, incarnation, run_id)
-        commit_outcome(work, run, outcome, incarnation=incarnation, form=form, value=value, why=why)
+        commit_outcome(
+            work, outcome, path=path, incarnation=incarnation, run_id=run_id, form=form, value=value, why=why
+        )
         if handled:
             mark_handled(work, path, handled)
         return {"outcome": outcome, "why": why, "first": True}

@@ -59,13 +59,15 @@ class Server:
 
     Args:
         path: the database's file, for `status` and `backup`.
+        group: how many requests a transaction holds at most.
     """
 
-    def __init__(self, db: Writer, lane: Lane, path: Path) -> None:
+    def __init__(self, db: Writer, lane: Lane, path: Path, *, group: int = GROUP) -> None:
         boot = boot_id()
         self._db = db
         self._lane = lane
         self._path = path
+        self._group = group
         self._groups = Groups(db, lambda: Moment(time.time(), time.monotonic(), boot))
         self._backups = Backups(path, self.post)
         self._upkeep = Upkeep(db, self._groups)
@@ -86,7 +88,7 @@ class Server:
 
     def turn(self, timeout: float) -> None:
         """One turn of the loop: what was posted, then one group."""
-        batch = self._lane.recv_all(timeout, limit=GROUP)
+        batch = self._lane.recv_all(timeout, limit=self._group)
         while self._posted:
             self._posted.popleft()()
         if batch:
@@ -137,12 +139,17 @@ def _size(path: Path) -> int:
 
 
 def serve(
-    directory: NodeDirectory, should_stop: Callable[[], bool], on_loop: Callable[[Server], None] | None = None
+    directory: NodeDirectory,
+    should_stop: Callable[[], bool],
+    on_loop: Callable[[Server], None] | None = None,
+    *,
+    group: int = GROUP,
 ) -> int:
     """Open the database, serve until `should_stop`, close it.
 
     Args:
         on_loop: told once, when requests are taken from now on; `Server.post` may be used from then on.
+        group: how many requests a transaction holds at most.
 
     Returns:
         the exit status.
@@ -159,7 +166,7 @@ def serve(
         db.close()
         return START_FAILED
     try:
-        server = Server(db, lane, directory.store)
+        server = Server(db, lane, directory.store, group=group)
         if on_loop is not None:
             on_loop(server)
         server.run(should_stop)
