@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future as ThreadFuture
 from concurrent.futures.thread import _WorkItem  # its frame tells which thread works for a task
 from functools import partial
+from itertools import islice
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
 from typing import Any, cast
 
@@ -39,16 +40,17 @@ def tasks(loop: asyncio.AbstractEventLoop | None, first: AnyTask | None = None) 
     """
     if loop is None:
         return []
-    found = asyncio.all_tasks(loop)
+    everything = asyncio.all_tasks(loop)
+    found = _some(everything, first)
     waiters = {id(end): task for task in found if (end := _end(task.get_coro())) is not None}
     parents = {task: parent for task in found if (parent := _parent(task, waiters)) is not None}
     children: dict[AnyTask, list[AnyTask]] = {}
     for child, parent in parents.items():
         children.setdefault(parent, []).append(child)
     order = _in_order(found, first, parents, children)
-    texts = [_task_text(task, parents.get(task), children.get(task, [])) for task in order[:TASKS]]
-    if len(order) > TASKS:
-        texts.append(f"and {len(order) - TASKS} more tasks")
+    texts = [_task_text(task, parents.get(task), children.get(task, [])) for task in order]
+    if len(everything) > len(order):
+        texts.append(f"and {len(everything) - len(order)} more tasks")
     return texts
 
 
@@ -74,6 +76,17 @@ def chain(awaitable: object) -> list[str]:
             lines.append(f"  waits for a {type(item).__name__}")
             lines += _worker(item)
     return lines[:DEPTH]
+
+
+def _some(everything: set[AnyTask], first: AnyTask | None) -> list[AnyTask]:
+    """A bounded number of them: `first`, what its gather waits for, then any."""
+    if len(everything) <= TASKS:
+        return list(everything)
+    gathered: list[AnyTask] = []
+    if first is not None:
+        inner = getattr(_end(first.get_coro()), "_children", [])
+        gathered = [first, *(each for each in islice(inner, TASKS) if each in everything)]
+    return list(islice(dict.fromkeys([*gathered, *everything]), TASKS))
 
 
 def _in_order(

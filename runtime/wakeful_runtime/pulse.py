@@ -37,6 +37,7 @@ from wakeful.life import Log
 from wakeful_runtime.birth import Birth
 from wakeful_runtime.echo import LoopEcho
 from wakeful_runtime.orders import Body, Orders
+from wakeful_runtime.solitude import TICK, Solitude
 from wakeful_runtime.transport.thread import ControlThreadSocket
 
 ORPHAN_TTL = 600.0
@@ -44,8 +45,6 @@ ORPHAN_TTL = 600.0
 
 BYE_WAIT = 0.1
 """How long the last words may take to leave, seconds."""
-
-_TICK = 5.0
 
 
 class Link(Protocol):
@@ -92,7 +91,7 @@ class Pulse:
         self._facts = facts
         self._make_link = link or _control_lane
         self._link: Link | None = None
-        self._orphan_ttl = orphan_ttl
+        self._solitude = Solitude(orphan_ttl)
         self._echo = LoopEcho(post)
         self._outbox: deque[tuple[str, Body, threading.Event | None]] = deque()
         self._nonces = itertools.count(1)
@@ -102,8 +101,6 @@ class Pulse:
         self._stopped_early: ExitReason | None = None
         self._closing = False
         self._probed = False
-        self._alone_for = 0.0
-        self._orphaned = False
         self._log: Log = structlog.get_logger("wakeful.pulse")
         self._takers: dict[str, Callable[[Body], None]] = {
             "go": self._take_go,
@@ -191,7 +188,7 @@ class Pulse:
                 self._probed = False
                 self._guarded("probed", self.orders.probed)
             before = time.monotonic()
-            for kind, body in link.receive(None if link.connected else _TICK):
+            for kind, body in link.receive(None if link.connected else TICK):
                 self._take(kind, body)
             self._notice(link, connected, time.monotonic() - before)
             connected = link.connected
@@ -207,16 +204,13 @@ class Pulse:
     def _notice(self, link: Link, was: bool, slept: float) -> None:
         """A new connection gets a hello; time alone counts only as far as this process was awake."""
         if link.connected:
-            self._alone_for, self._orphaned = 0.0, False
+            self._solitude.ended()
             if not was:
                 self._hello()
                 for asked, _ in list(self._asked.values()):
                     self._say("request", asked)  # a new supervisor doesn't know what the old one was asked
-            return
-        self._alone_for += min(slept, 2 * _TICK)
-        if self._alone_for >= self._orphan_ttl and not self._orphaned:
-            self._orphaned = True
-            self._post(self.orders.orphaned)
+        elif self._solitude.lasts(slept):
+            self._post(lambda: self.orders.orphaned())
 
     def _take(self, kind: str, body: Body) -> None:
         taker = self._takers.get(kind)
