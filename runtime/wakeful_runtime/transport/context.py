@@ -41,18 +41,22 @@ def router(endpoint: str) -> Socket:
     return socket
 
 
-def dealer(endpoint: str, identity: bytes) -> Socket:
-    """A DEALER that sends only over a standing connection, and announces itself with an empty message on each new one.
+def dealer(identity: bytes, *, keep: bool = False) -> Socket:
+    """A DEALER, not yet connected, that reconnects in milliseconds.
 
-    So nothing meant for one life waits in ZeroMQ's queues for the next, and the other side knows of every connection.
+    Args:
+        identity: what the other side knows it by.
+        keep: what is sent without a connection waits for the next one, and what was received before a connection broke
+            can still be read. Otherwise both are gone with the connection, and each new connection announces itself to
+            the other side with an empty message.
     """
     socket = _socket(zmq.DEALER)
     socket.setsockopt(zmq.ROUTING_ID, identity)
-    socket.setsockopt(zmq.IMMEDIATE, 1)
-    socket.setsockopt(zmq.PROBE_ROUTER, 1)
+    if not keep:
+        socket.setsockopt(zmq.IMMEDIATE, 1)
+        socket.setsockopt(zmq.PROBE_ROUTER, 1)
     socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
-    socket.connect(endpoint)
     return socket
 
 

@@ -172,7 +172,8 @@ class RequestClient:
     def _open(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-            self._socket = dealer(self._endpoint, self._identity)
+            self._socket = dealer(self._identity)
+            self._socket.connect(self._endpoint)
             self._drain = Drain(self._socket, self._take)
             self._drain.start(self._loop)
         if self._timer is None:

@@ -144,7 +144,8 @@ class ControlThreadSocket:
         os.close(write)
 
     def _dial(self, endpoint: str) -> Socket:
-        socket = dealer(endpoint, identity_of(self._who.path, self._who.incarnation))
+        socket = dealer(identity_of(self._who.path, self._who.incarnation))
+        socket.connect(endpoint)
         self._poll = select.poll()
         self._poll.register(int(socket.getsockopt(FD)), select.POLLIN)
         self._poll.register(self._wake_read, select.POLLIN)
