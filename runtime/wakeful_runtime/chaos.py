@@ -99,7 +99,7 @@ class Chaos:
 
     def _take_wakeup(self, then: Then, tries: int = TRIES) -> None:
         """Take the work's wake-up off the future it awaits; tried again while the work is about to run."""
-        task = self._work()
+        task = innermost(self._work())
         if task is None or task.done() or not tries:
             self._log.warning("chaos: nothing here awaits anything that could be lost")
             return
@@ -111,6 +111,13 @@ class Chaos:
             then(task, wakeup)
             return
         asyncio.get_running_loop().call_soon(self._take_wakeup, then, tries - 1)
+
+
+def innermost(task: asyncio.Task[Any] | None) -> asyncio.Task[Any] | None:
+    """The task that really waits, of those a task awaits one through the other."""
+    while isinstance(inner := getattr(task, "_fut_waiter", None), asyncio.Task):
+        task = inner
+    return task
 
 
 async def spin() -> None:

@@ -19,6 +19,7 @@ from wakeful.message import Message
 from wakeful.plan import ChildPlan
 from wakeful_runtime import dumps
 from wakeful_runtime.chaos import Chaos
+from wakeful_runtime.durable import post
 from wakeful_runtime.facts import MailboxFacts
 from wakeful_runtime.go import Go
 from wakeful_runtime.inbox import Inbox
@@ -105,6 +106,7 @@ class Stage:
         mailbox = self.mailbox = Mailbox(birth.directory, birth.path, birth.incarnation)
         self.store = StoreClient(birth.directory, f"{birth.path}#{birth.incarnation}")
         mailbox.watch = self._watch
+        mailbox.durable = lambda to, message: post(self.store, birth.path, to, message)
         mailbox.on_dead_letter = self._dead_letter
         self.clocks.mailbox(lambda: MailboxFacts(mailbox.in_hand_since, mailbox.handled, mailbox.depth))
         await mailbox.open()

@@ -39,6 +39,10 @@ class No(Request[int]):
     pass
 
 
+class Slow(Request[int]):
+    pass
+
+
 class Counter(Actor):
     def __init__(self, *, start: int = 0) -> None:
         self.n = start
@@ -62,6 +66,11 @@ class Counter(Actor):
     @handler
     async def hang(self, message: Hang) -> None:
         await asyncio.Event().wait()
+
+    @handler
+    async def slow(self, message: Slow) -> int:
+        await asyncio.sleep(0.5)
+        return 7
 
     async def on_stop(self, reason: ExitReason) -> None:
         await self.checkpoint("stopped", {"n": self.n, "why": reason.kind})
