@@ -11,7 +11,7 @@ HELLO_S = 1.0
 """How long to wait for the hellos of the lives that run; they come within milliseconds, except from a hung one."""
 
 
-async def adopt(supervisor: Supervisor) -> None:
+async def adopt(supervisor: Supervisor, *, paused: bool = False) -> None:
     """Begin, with what init and the store know. Init's table must have been handed to the supervisor before.
 
     A life that runs and was never told GO has run no user code; it is ended, and begun anew by the rule. A kill that
@@ -22,7 +22,7 @@ async def adopt(supervisor: Supervisor) -> None:
     while lines.clock() < deadline and any(_silent(child) for child in supervisor.children.values()):
         lines.control.drain()
         await asyncio.sleep(0.005)
-    supervisor.boot(supervisor.keeping.known(supervisor.children))
+    supervisor.boot(supervisor.keeping.known(supervisor.children), paused=paused)
 
 
 def _silent(child: Child) -> bool:

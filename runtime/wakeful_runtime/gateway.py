@@ -31,6 +31,8 @@ from wakeful_runtime.transport.control import ControlServer
 BEAT_S = 0.5
 """How often the main loop tells init that it runs; init's patience is 2 s."""
 
+SETTLE_S = 2.0
+
 FOREVER = 1_000_000_000
 
 SYSTEM_HEARTBEAT = Heartbeat(every=1.0, timeout=3.0, startup=20.0)
@@ -102,6 +104,8 @@ class GatewayProcess:
         await lines.store.flush_journal(2.0)
         system.tell(StopAll(ExitReason(kind="shutdown", what="the node stops", at=time.time())))
         await self._system_stopped
+        for supervisor in self._supervisors:
+            await supervisor.settle(SETTLE_S)
 
     def _lines(self) -> Lines:
         birth = self._birth

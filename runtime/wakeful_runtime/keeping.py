@@ -30,7 +30,9 @@ class Keeping:
         self._rows: dict[str, Body] = {}
 
     def save(self, child: Child, state: ChildState) -> None:
-        """Keep the child's counters."""
+        """Keep the child's counters. Those of the node's own processes begin anew with their supervisor."""
+        if not child.stored:
+            return
         row = {
             "path": child.path,
             "owner": self._lines.path,
@@ -48,6 +50,8 @@ class Keeping:
 
     def forget(self, child: Child) -> None:
         """Keep nothing more of it."""
+        if not child.stored:
+            return
         self._write(child.path, "placement_delete", {"path": child.path})
 
     async def flush(self) -> None:
@@ -69,15 +73,13 @@ class Keeping:
     async def ended(
         self, child: Child, present: Present, reason: ExitReason
     ) -> tuple[ExitReason, tuple[int, ...] | None]:
-        """Tell the store; the reason as the store sees it (a committed result stands), and the run's checkpoints."""
-        incarnation, told_reason = present.life.incarnation, reason.model_dump(mode="json")
+        """The reason as the store sees it (a committed outcome stands), and the run's checkpoints."""
         try:
-            await self._lines.store.request("end_life", path=child.path, incarnation=incarnation, reason=told_reason)
+            run = await self._lines.store.request("run", path=child.path)
         except StoreRefused as refused:
-            if refused.code != "missing":  # its incarnation was never committed: it ran no user code
+            if refused.code != "missing":  # no incarnation was ever committed: it ran no user code
                 raise
             return reason, None
-        run = await self._lines.store.request("run", path=child.path)
         if run.get("outcome") is not None and reason.kind != "returned":
             reason = reason.model_copy(
                 update={"kind": "returned", "what": f"its outcome was committed: {run['outcome']}"}
@@ -86,6 +88,24 @@ class Keeping:
             reason = reason.model_copy(update={"kind": "exited", "what": "it left without committing a result"})
         told = await self._lines.store.request("checkpoints", path=child.path)
         return reason, tuple([int(row["seq"]) for row in told["rows"]])
+
+    async def end_life(self, child: Child, incarnation: int, reason: ExitReason) -> None:
+        """Write down how a life ended."""
+        told = reason.model_dump(mode="json")
+        try:
+            await self._lines.store.request("end_life", path=child.path, incarnation=incarnation, reason=told)
+        except StoreRefused as refused:
+            if refused.code != "missing":
+                raise
+
+    async def pause(self, paused: bool) -> None:
+        """Keep that all children are paused, or no longer."""
+        await self._lines.store.request("meta_put", key=f"paused {self._lines.path}", value=paused)
+
+    async def paused(self) -> bool:
+        """Whether they were."""
+        told = await self._lines.store.request("meta_get", key=f"paused {self._lines.path}")
+        return bool(told.get("value"))
 
     async def end_run(self, child: Child, incarnation: int, outcome: str, why: str) -> None:
         """Commit the outcome of a run that ended otherwise than by returning."""

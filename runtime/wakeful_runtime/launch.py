@@ -38,6 +38,7 @@ class LaunchRefused(Exception):
 
     Attributes:
         begun: the store had begun the life already, and its run with it.
+        over: the run has its outcome already.
     """
 
     def __init__(self, why: str, *, counts: bool = False, last: int = 0) -> None:
@@ -46,6 +47,7 @@ class LaunchRefused(Exception):
         self.counts = counts
         self.last = last
         self.begun = False
+        self.over = False
 
 
 async def launch(lines: Lines, child: Child, command: Launch) -> Begun:
@@ -62,7 +64,9 @@ async def launch(lines: Lines, child: Child, command: Launch) -> Begun:
         begun = await lines.store.request("begin_life", **_life_request(lines, child, command))
     except StoreRefused as refused:
         await _undo(lines, child, fork)
-        raise LaunchRefused(str(refused), last=int(refused.facts.get("last") or 0)) from None
+        no = LaunchRefused(str(refused), last=int(refused.facts.get("last") or 0))
+        no.over = refused.code == "finished"
+        raise no from None
     except asyncio.CancelledError:
         fork.cancel()
         raise

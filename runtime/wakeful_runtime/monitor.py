@@ -28,6 +28,7 @@ from wakeful_runtime.transport.control import ControlServer
 from wakeful_runtime.verbs import Verbs
 
 GO_S = 15.0
+SETTLE_S = 2.0
 
 
 def main(birth: Birth) -> int:
@@ -75,12 +76,13 @@ class MonitorProcess:
         try:
             await supervisor.keeping.discover(supervisor.children, spawned=True)
             self._table(await lines.init.connect())
-            await adopt(supervisor)
+            await adopt(supervisor, paused=await supervisor.keeping.paused())
             for push in self._pushes:
                 supervisor.pushed(push)
             self._record.ready()
             self._pulse.ready(time.monotonic() - self._birth.forked_at)
             reason = await self._finished
+            await supervisor.settle(SETTLE_S)
             await supervisor.keeping.flush()
         finally:
             await supervisor.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -74,6 +75,7 @@ class Supervisor:
         self._on_finished = on_finished
         self._events: deque[e.Event] = deque()
         self._telling = False
+        self._written: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._booted = asyncio.Event()
@@ -108,9 +110,9 @@ class Supervisor:
         finally:
             self._telling = False
 
-    def boot(self, known: tuple[e.KnownChild, ...]) -> None:
+    def boot(self, known: tuple[e.KnownChild, ...], *, paused: bool = False) -> None:
         """Begin, with what is known of the children."""
-        self.tell(e.Boot(known, paused=False))
+        self.tell(e.Boot(known, paused=paused))
         self._booted.set()
         for child in self.children.values():
             if child.present is not None and not child.present.exited:
@@ -129,6 +131,7 @@ class Supervisor:
             present.pidfd = held.pidfd
         if held.exit is not None:
             self.pushed(held.exit)
+        self._hear_early_hello(child, present)
 
     def pushed(self, push: Push) -> None:
         """News from init."""
@@ -171,6 +174,8 @@ class Supervisor:
         present.close()
         self.tell(e.Ended(child.name, present.number, reason, report.empty, checkpoints))
         self.requests.ring()
+        if child.name in self._written:
+            await self._written.pop(child.name)
         await self.keeping.flush()
         await self._acknowledge(child.path, present.life.incarnation)
 
@@ -201,7 +206,14 @@ class Supervisor:
                 if self.on_parked is not None:
                     self.on_parked(child, command)
             case c.Unpark():
-                pass
+                return
+            case c.EndLife():
+                child = self.children[command.child]
+                if child.stored and child.present is not None:
+                    writing = self.keeping.end_life(child, child.present.life.incarnation, command.reason)
+                    self._written[child.name] = asyncio.get_running_loop().create_task(writing)
+            case c.EndOrphans():
+                self.spawn(self._end_orphans(self.children[command.child]))
             case c.EndRun():
                 child = self.children[command.child]
                 if child.stored:
@@ -224,6 +236,10 @@ class Supervisor:
             begun = await launch(self.lines, child, command)
         except LaunchRefused as refused:
             self._log.warning("launch failed", path=child.path, why=refused.why)
+            if refused.over:
+                reason = ExitReason(kind="returned", what=refused.why, at=time.time())
+                self.tell(e.Ended(child.name, command.incarnation, reason))
+                return
             self.tell(
                 e.LaunchFailed(
                     child.name, command.incarnation, refused.why, refused.counts, refused.last, refused.begun
@@ -240,10 +256,14 @@ class Supervisor:
         child.present = begun.present
         child.run_id, child.run_started_at = begun.run_id, begun.run_started_at
         self.watch.begin(child, adopted=False)
-        if child.hello is not None and child.hello[0] == begun.present.life.incarnation:
+        self._hear_early_hello(child, begun.present)
+
+    def _hear_early_hello(self, child: Child, present: Present) -> None:
+        """A hello may come before init has told of its life."""
+        if child.hello is not None and child.hello[0] == present.life.incarnation:
             _, token, body = child.hello
             child.hello = None
-            self.heard("hello", child.path, begun.present.life.incarnation, token, body)
+            self.heard("hello", child.path, present.life.incarnation, token, body)
 
     def _stop_life(self, command: c.StopLife) -> None:
         child = self.children[command.child]
@@ -274,6 +294,15 @@ class Supervisor:
                 raise
         finally:
             present.ending = False  # a later KillLife may try again
+
+    async def _end_orphans(self, child: Child) -> None:
+        """A monitor is gone for good: what it supervised has nobody any more."""
+        table = await self.lines.init.table()
+        below = [row for row in table["table"] if f"{row['owner']}/".startswith(f"{child.path}/")]
+        for row in below:
+            if row.get("state") == "running":
+                await self.lines.init.end(row["path"], int(row["incarnation"]))
+            await self.lines.init.give(row["path"], self.lines.path)
 
     def _wake_at(self, at: float | None) -> None:
         if self._alarm is not None:
@@ -409,6 +438,11 @@ class Supervisor:
             self._log.error("supervision failed", exc_info=task.exception())
             sys.stderr.flush()
             os._exit(FAILED)
+
+    async def settle(self, timeout: float) -> None:
+        """Let what was begun (acknowledgements, the last things kept) come to its end, for `timeout` seconds."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=timeout)
 
     async def close(self) -> None:
         """Stop watching; the children live on."""

@@ -137,13 +137,15 @@ class Verbs:
         return {"path": child.path, "run_id": child.run_id}
 
     async def _all(self, verb: str) -> Body:
-        match verb:
-            case "pause":
-                self._supervisor.tell(e.Pause(None))
-            case "unpause":
-                self._supervisor.tell(e.Unpause(None))
-            case _:
-                raise NodeError(f"{verb} can't be done to all")
+        if verb not in ("pause", "unpause"):
+            raise NodeError(f"{verb} can't be done to all; name one")
+        if self._supervisor.prefix:
+            await self._supervisor.keeping.pause(verb == "pause")
+            self._supervisor.tell(e.Pause(None) if verb == "pause" else e.Unpause(None))
+        else:  # the gateway's own monitors go on being restarted: a paused session needs one too
+            for child in self._supervisor.children.values():
+                if child.plan.kind != "monitor":
+                    self._supervisor.tell(e.Pause(child.name) if verb == "pause" else e.Unpause(child.name))
         for child in self._monitors():
             await self._forward(child, "all", {"verb": verb})
         return {"status": "ok"}

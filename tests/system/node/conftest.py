@@ -1,0 +1,159 @@
+"""A node of real processes for a test: started from a tree, asked through its client, stopped or killed at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wakeful import Gateway
+from wakeful.errors import NodeError
+from wakeful_runtime.client import Client, runs_in
+from wakeful_runtime.directory import NodeDirectory
+from wakeful_runtime.nodeplan import pack_plan
+
+sys.path.insert(0, str(Path(__file__).parent))  # children import `people` as a user's module
+
+WITHIN = 20.0
+Row = dict[str, Any]
+
+
+class Harness:
+    """One node directory and whatever keepers a test starts on it."""
+
+    def __init__(self, directory: NodeDirectory) -> None:
+        self.directory = directory
+        self._keepers: list[subprocess.Popen[bytes]] = []
+        self._client: Client | None = None
+
+    @property
+    def client(self) -> Client:
+        if self._client is None:
+            self._client = Client(self.directory.root)
+        return self._client
+
+    def start(self, tree: Gateway) -> Harness:
+        """Run the tree here; returns when its gateway stands."""
+        keeper = self.launch(tree)
+        assert keeper.stdout is not None
+        ready = keeper.stdout.readline()
+        keeper.stdout.close()
+        assert ready == b"ready\n", self.log("keeper")
+        return self
+
+    def launch(self, tree: Gateway) -> subprocess.Popen[bytes]:
+        """The same without waiting."""
+        path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+        with self.directory.log("keeper").open("ab") as said:
+            keeper = subprocess.Popen(
+                [sys.executable, "-P", "-m", "wakeful_runtime.keeping_node", str(self.directory.root)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                env={**os.environ, "PYTHONPATH": path},
+                start_new_session=True,
+            )
+        assert keeper.stdin is not None
+        keeper.stdin.write(pack_plan(tree.plan()))
+        keeper.stdin.close()
+        self._keepers.append(keeper)
+        return keeper
+
+    def log(self, path: str) -> str:
+        """What a process of the node has written."""
+        file = self.directory.log(path)
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    def call(self, verb: str, **args: Any) -> Any:
+        """A verb of the API."""
+        return self.client.call(verb, args)
+
+    def rows(self) -> dict[str, Row]:
+        """`ps` by path."""
+        return {row["path"]: row for row in self.client.ps()}
+
+    def row(self, path: str) -> Row:
+        return self.rows()[path]
+
+    def events(self, path: str | None = None, event: str | None = None, after: int = 0) -> list[Row]:
+        """The journal."""
+        rows: list[Row] = self.client.call("events", {"after": after, "path": path, "limit": 10_000})
+        return [row for row in rows if event is None or row["event"] == event]
+
+    def until(self, condition: Callable[[], Any], within: float = WITHIN) -> Any:
+        """What the condition returns, once that is true; errors of a node in the middle of a change are waited out."""
+        deadline = time.monotonic() + within
+        trouble: Exception | None = None
+        while time.monotonic() < deadline:
+            try:
+                if found := condition():
+                    return found
+            except (NodeError, KeyError) as error:
+                trouble = error
+            time.sleep(0.02)
+        raise AssertionError(f"it did not happen within {within} s ({trouble}): {self.story()}")
+
+    def until_event(self, path: str, event: str, *, count: int = 1, within: float = WITHIN) -> Row:
+        """The `count`-th such journal entry."""
+        found = self.until(lambda: self.events(path, event)[count - 1 :], within)
+        row: Row = found[0]
+        return row
+
+    def until_state(self, path: str, state: str, within: float = WITHIN) -> Row:
+        row: Row = self.until(lambda: (found := self.row(path))["state"] == state and found, within)
+        return row
+
+    def story(self) -> str:
+        """The journal without checkpoints, for the message of a failed test."""
+        with contextlib.suppress(NodeError):
+            told = [row for row in self.events() if row["event"] != "checkpoint"][-40:]
+            return "\n".join(json.dumps(row) for row in told)
+        return self.log("gateway")[-3000:]
+
+    def kill(self, path: str, number: int = signal.SIGKILL) -> int:
+        """Signal one process of the node; its pid."""
+        pid = int(self.row(path)["pid"])
+        os.kill(pid, number)
+        return pid
+
+    def keeper(self) -> subprocess.Popen[bytes]:
+        return self._keepers[-1]
+
+    def stop(self, within: float = 30.0) -> int:
+        """Stop the node in order; the keeper's exit status."""
+        self.keeper().terminate()
+        return self.keeper().wait(within)
+
+    def end(self) -> None:
+        """After the test: stop whatever runs; the fixture that looks for processes proves it."""
+        if self._client is not None:
+            self._client.close()
+        for keeper in self._keepers:
+            if keeper.poll() is None:
+                keeper.terminate()
+        deadline = time.monotonic() + 30.0
+        for keeper in self._keepers:
+            try:
+                keeper.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                keeper.kill()
+                keeper.wait()
+            if keeper.stdout is not None:
+                keeper.stdout.close()
+        assert not runs_in(self.directory) or self._keepers[-1].returncode == -signal.SIGKILL
+
+
+@pytest.fixture
+def harness(node_directory: NodeDirectory, no_process_left: None) -> Iterator[Harness]:
+    found = Harness(node_directory)
+    yield found
+    found.end()
