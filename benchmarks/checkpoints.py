@@ -1,6 +1,6 @@
 """Durable checkpoints of 1 KB, 50 sessions at once: groups against one commit per request, in the same run.
 
-Two stores (real processes, real request lane, WAL, `synchronous=FULL`), one of which takes one request per transaction.
+Two stores (real processes, real request lane, WAL, synchronous=FULL); one of them takes one request a transaction.
 Rounds alternate between them, because figures of different moments can't be compared. The sessions are two processes of
 25 each that send raw frames and wait for each answer before the next request; `--clients real` uses StoreClient instead.
 
@@ -20,7 +20,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -144,10 +143,7 @@ class RealSessions:
 
 def sessions(kind: str, directory: NodeDirectory, paths: list[str], orders: Connection) -> None:
     """One client process: runs a round for each number it is sent, and answers with the times."""
-    made: Callable[[NodeDirectory, list[str]], RawSessions | RealSessions] = {"raw": RawSessions, "real": RealSessions}[
-        kind
-    ]
-    running = made(directory, paths)
+    running = RawSessions(directory, paths) if kind == "raw" else RealSessions(directory, paths)
     orders.send("ready")
     while (seconds := orders.recv()) is not None:
         orders.send(running.run(seconds))
@@ -243,13 +239,13 @@ def main() -> None:
         print(json.dumps(found))
         return
     print(
-        f"durable checkpoints of {BYTES} bytes, {SESSIONS} sessions, {options.clients} clients, medians of {options.rounds} rounds"
+        f"durable checkpoints of {BYTES} bytes, {SESSIONS} sessions, {options.clients} clients, {options.rounds} rounds"
     )
     print(
-        f"  groups              {found['per_s']:>7,}/s   acknowledged p50 {found['ack_ms_p50']} ms, p99 {found['ack_ms_p99']} ms"
+        f"  groups           {found['per_s']:>7,}/s, acknowledged p50 {found['ack_ms_p50']} ms, p99 {found['ack_ms_p99']} ms"
     )
-    print(f"  one commit each     {found['baseline_per_s']:>7,}/s")
-    print(f"  ratio               {found['ratio']:>7}    (aim: {AIM_PER_S:,}/s and {AIM_RATIO})")
+    print(f"  one commit each  {found['baseline_per_s']:>7,}/s")
+    print(f"  ratio            {found['ratio']:>7} (aim: {AIM_PER_S:,}/s and {AIM_RATIO})")
 
 
 if __name__ == "__main__":

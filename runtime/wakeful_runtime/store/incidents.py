@@ -9,7 +9,7 @@ from typing import Any
 from wakeful_runtime.store.journal_rows import rfc3339
 from wakeful_runtime.store.kept import keep, unkeep
 from wakeful_runtime.store.sqlite import Database
-from wakeful_runtime.store.work import Answer, Count, Limit, Name, Refusal, Work
+from wakeful_runtime.store.work import Answer, Count, Limit, Name, Refusal, Wall, Work
 
 BLOBS = ("thresholds", "facts", "evidence")
 
@@ -26,7 +26,7 @@ def incident_open(
     facts: Any = None,
     evidence: Any = None,
     action: Name = "",
-    at: float | None = None,
+    at: Wall | None = None,
 ) -> Answer:
     """Write down an incident, once by its id.
 
@@ -38,8 +38,8 @@ def incident_open(
     """
     wall = work.moment.wall if at is None else at
     first = work.db.execute(
-        "INSERT OR IGNORE INTO incidents (id, path, incarnation, verdict, severity, opened_at, mono, boot_id,"
-        " thresholds, facts, evidence, action) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO incidents (id, path, incarnation, verdict, severity, opened_at, mono, boot_id,"
+        " thresholds, facts, evidence, action) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
         (
             id,
             path,
@@ -66,8 +66,8 @@ def incident_update(
     evidence: Any = None,
     action: str | None = None,
     severity: Name | None = None,
-    closed_at: float | None = None,
-    acked_at: float | None = None,
+    closed_at: Wall | None = None,
+    acked_at: Wall | None = None,
 ) -> Answer:
     """Add what became known since; None leaves a field as it is. Times are seconds since the epoch.
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import FiniteFloat, TypeAdapter
 
 from wakeful_runtime.store.kept import keep, unkeep
 from wakeful_runtime.store.sqlite import Database
-from wakeful_runtime.store.work import Answer, Count, Entry, Limit, Name, Work
+from wakeful_runtime.store.work import Answer, Count, Entry, Limit, Name, Wall, Work
 
 KEPT_ROWS = 500_000
 """How many journal rows a store keeps; older ones go."""
@@ -22,8 +22,8 @@ class JournalEntry:
     """A row as its author sends it; `id` makes it be stored once, `mono` is CLOCK_MONOTONIC of boot `boot_id`."""
 
     id: Name
-    at: float
-    mono: float
+    at: Wall
+    mono: FiniteFloat
     boot_id: Name
     event: Name
     path: Name
@@ -32,8 +32,8 @@ class JournalEntry:
 
 
 INSERT = (
-    "INSERT OR IGNORE INTO journal (id, at, mono, boot_id, event, path, incarnation, fields)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO journal (id, at, mono, boot_id, event, path, incarnation, fields)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) WHERE id IS NOT NULL DO NOTHING"
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from wakeful_runtime.store.journal_rows import add_entry, rfc3339
 from wakeful_runtime.store.sqlite import Database
 from wakeful_runtime.store.standing import current_life
-from wakeful_runtime.store.work import Answer, Count, Entry, Limit, Name, Refusal, Work
+from wakeful_runtime.store.work import Answer, Count, Entry, Limit, Name, Refusal, Wall, Work
 
 MAX_DELIVERIES = 3
 """api.md: after so many a message is a dead letter."""
@@ -28,7 +28,7 @@ def post(
     sender: Name,
     tag: Name,
     body: bytes,
-    deadline: float | None = None,
+    deadline: Wall | None = None,
     reply_to: Name | None = None,
 ) -> Answer:
     """Take a message in, once by its id; committed means that it is delivered until it is handled.

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from wakeful.errors import NodeError
-from wakeful_runtime.store.sqlite import Database, Writer, describe
+from wakeful_runtime.store.sqlite import Database, Writer, damaged, describe, is_corruption
 
 FIRST = """
 CREATE TABLE paths (
@@ -219,5 +219,8 @@ def open_store(path: Path | str) -> Writer:
         db.close()
         if isinstance(error, NodeError):
             raise
-        raise NodeError(f"can't open the store {path}: {describe(error)}") from None
+        told = describe(error)
+        raise NodeError(
+            damaged(path, told) if is_corruption(error) else f"can't open the store {path}: {told}"
+        ) from None
     return db

@@ -56,6 +56,14 @@ def describe(error: sqlite3.Error) -> str:
     return f"{words} ({error})" if words else str(error)
 
 
+def damaged(path: object, found: str) -> str:
+    """One line for people: what to do about a file that SQLite can't make sense of."""
+    return (
+        f"the store {path} is damaged ({found}); put the last `wakeful backup` in its place, and remove its -wal and -shm"
+        " files"
+    )
+
+
 class Database:
     """A connection; rows by name of column."""
 
@@ -130,17 +138,11 @@ class Writer(Database):
 
         Raises:
             NodeError: it found damage; the text says what to do.
+            sqlite3.DatabaseError: so much of it that it couldn't look.
         """
-        try:
-            found = self.one("PRAGMA quick_check(1)")[0]
-        except sqlite3.DatabaseError as error:
-            found = describe(error)
+        found = self.one("PRAGMA quick_check(1)")[0]
         if found != "ok":
-            path = self.one("PRAGMA database_list")["file"]
-            raise NodeError(
-                f"the store {path} is damaged ({found}); put the last `wakeful backup` in its place, and remove its"
-                " -wal and -shm files"
-            )
+            raise NodeError(damaged(self.one("PRAGMA database_list")["file"], found))
 
     def begin(self, durable: bool) -> None:
         """Begin a group's transaction; `durable`: its commit is on the disk when it returns, else only in order."""

@@ -190,6 +190,7 @@ class Slots(RuleBasedStateMachine):
         self.rotten: set[int] = set()
         self.good: int | None = None
         self.resumed = 0
+        self.spare: list[int] = []
         self.kept: list[int] = []
 
     @rule(value=st.integers(0, 2**63) | st.text(max_size=5))
@@ -199,8 +200,9 @@ class Slots(RuleBasedStateMachine):
         self.written[seq] = value
         if self.resumed:
             self.good, self.resumed = self.resumed, 0
-        newest = sorted(self.written)[-NEWEST:]
-        self.kept = newest if self.good is None or self.good in newest else [self.good, *newest]
+        if self.good == seq - NEWEST:
+            self.spare = [self.good]
+        self.kept = [*self.spare, *sorted(self.written)[-NEWEST:]]
 
     def usable(self) -> list[int]:
         return [seq for seq in self.kept if seq not in self.aside | self.rotten]
