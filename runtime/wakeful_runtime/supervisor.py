@@ -98,10 +98,13 @@ class Supervisor:
     # what is learned
 
     def tell(self, event: e.Event) -> None:
-        """Tell the rule, and carry out what it commands."""
+        """Tell the rule, and carry out what it commands; what comes before `boot` is told after it."""
         self._events.append(event)
-        if self._telling:
+        if self._telling or not self._booted.is_set():
             return
+        self._drain()
+
+    def _drain(self) -> None:
         self._telling = True
         try:
             while self._events:
@@ -112,8 +115,9 @@ class Supervisor:
 
     def boot(self, known: tuple[e.KnownChild, ...], *, paused: bool = False) -> None:
         """Begin, with what is known of the children."""
-        self.tell(e.Boot(known, paused=paused))
+        self._events.appendleft(e.Boot(known, paused=paused))
         self._booted.set()
+        self._drain()
         for child in self.children.values():
             if child.present is not None and not child.present.exited:
                 self.watch.begin(child, adopted=True)
