@@ -203,10 +203,10 @@ class Facts:
         return replace(self, answer=replace(self.answer, pulse=pulse))
 
     def _still_needed(self, answer: Answer) -> tuple[Look, ...]:
-        """A suspicion ends with an answer of a turning loop; a standstill is compared over `_RECENT` seconds."""
+        """A silence ends with the answer of a turning loop, a standstill with the run's next act."""
         if not self.looks or answer.loop_age > 0 or self.ready_at is None:
             return self.looks
-        return tuple(look for look in self.looks if look.at >= answer.at - _RECENT)
+        return tuple(look for look in self.looks if look.at >= min(answer.at - _RECENT, answer.pulse.progress_at))
 
     def looked(self, look: Look) -> Facts:
         """A look at /proc. The first one of a suspicion is kept: it is what later ones are compared with."""

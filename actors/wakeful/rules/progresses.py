@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from wakeful.exits import Verdict
 from wakeful.rules import starvation, words
-from wakeful.rules.case import Case, Finding, Window
+from wakeful.rules.case import ALIBI, Case, Finding, Window
 from wakeful.rules.facts import Answer, Facts
 from wakeful.rules.leases import lease_end, loop_turns
+from wakeful.rules.responds import EFFECTIVE
 
 LONGEST_LOOK = 0.25
 """Seconds over which a standstill is told from a livelock, by the CPU it uses."""
-
-STARVED_SHARE = 0.5
-"""Share of that time spent waiting for a CPU from which it is starved."""
 
 
 def clock(facts: Facts) -> float | None:
@@ -61,7 +59,10 @@ def standing(case: Case) -> Finding | None:
     due = began + limit
     look_from = due - min(LONGEST_LOOK, limit / 10)
     if now < look_from:
-        case.agenda.judge(look_from)
+        baseline = Window(began, limit).first_look
+        case.agenda.judge(look_from if now >= baseline else baseline)
+        if now >= baseline:
+            case.look_since(baseline)
         return None
     suspicion = Finding(Verdict.NO_PROGRESS, began, limit, _words(case, began))
     case.look_since(look_from)
@@ -75,7 +76,7 @@ def standing(case: Case) -> Finding | None:
         return suspicion
     if now < due or case.look_since(ask_at) is None:
         return suspicion
-    return _starved(case, began, look_from) or _verdict(case, began, look_from, facts.answer)
+    return _starved(case, began) or _verdict(case, began, look_from, facts.answer)
 
 
 def _verdict(case: Case, began: float, look_from: float, answer: Answer) -> Finding:
@@ -87,21 +88,18 @@ def _verdict(case: Case, began: float, look_from: float, answer: Answer) -> Find
     return Finding(verdict, began, limit, text, killing=judged, alert=not judged, cancellable=loop_turns(case.facts))
 
 
-def _starved(case: Case, began: float, look_from: float) -> Finding | None:
-    window = Window(began, case.policy.progress or 0.0)
-    if case.now >= window.alibi_end:
-        return None
-    looks = [look for look in case.facts.looks if look.at >= look_from]
-    span = looks[-1].at - looks[0].at if looks else 0.0
-    lost = starvation.waited(case.facts.looks, look_from)
-    if span < 0.02 or lost < STARVED_SHARE * span:
+def _starved(case: Case, began: float) -> Finding | None:
+    """It had no CPU to get anywhere with: the time it waited for one is taken off, as with any silence."""
+    looks, now, limit = case.facts.looks, case.now, case.policy.progress or 0.0
+    lost = starvation.waited(looks, began)
+    if now - began - lost >= EFFECTIVE * limit or now >= began + limit + max(ALIBI, limit):
         return None
     again = looks[-1].at + LONGEST_LOOK
     case.agenda.judge(again)
     case.agenda.look(again)
     case.agenda.probe(again)
-    text = words.starved(span, lost, wants_cpu=False)
-    return Finding(Verdict.STARVED, began, window.limit, text, alert=case.now >= window.end + window.limit)
+    text = words.starved(now - began, lost, wants_cpu=False)
+    return Finding(Verdict.STARVED, began, limit, text, alert=now - began >= 2 * limit)
 
 
 def _words(case: Case, began: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -124,7 +125,8 @@ async def hung(mode: str, directory: NodeDirectory) -> AsyncIterator[Victim]:
     try:
         yield victim
     finally:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):  # a dump by signal may have ended the hang
+            process.kill()
         await process.wait()
         await reader
         victim.present.close()

@@ -340,3 +340,30 @@ def test_looks_and_probes_stay_few_while_starved() -> None:
     watch.run(until=50)
     assert watch.looks < 30 * 10
     assert watch.probes < 30 * 5 + 30
+
+
+def test_no_progress_for_want_of_a_cpu_is_starvation() -> None:
+    def throttled(t: float) -> ThreadLook:
+        return ThreadLook("S", cpu=0.05 * t, run_delay=0.9 * t, slices=0)
+
+    child = Child(pulse=lambda t: Pulse(progress_at=min(t, 3.0) if t < 12 else t), main=throttled)
+    watch = Watch(child, Heartbeat(every=1, timeout=1, progress=5))
+    _, judged = watch.run(until=60)
+    assert not judged.killing
+    assert Verdict.STARVED in watch.verdicts()
+
+
+def test_a_livelock_on_a_loaded_machine_is_found_when_it_has_had_its_time() -> None:
+    def contended(t: float) -> ThreadLook:
+        return ThreadLook("R", cpu=0.25 * t, run_delay=0.75 * t)
+
+    child = Child(pulse=lambda t: Pulse(progress_at=min(t, 3.0)), main=contended)
+    found, judged = Watch(child, Heartbeat(every=1, timeout=1, progress=5)).run(until=100)
+    assert judged.verdict == Verdict.LIVELOCK
+    assert 8 < found < 25
+
+
+def test_progress_that_comes_in_time_costs_no_look() -> None:
+    watch = Watch(Child(pulse=lambda t: Pulse(progress_at=t - t % 1)), Heartbeat(every=1, timeout=1, progress=5))
+    watch.run(until=60)
+    assert watch.looks <= 1
