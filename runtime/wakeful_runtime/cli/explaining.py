@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from wakeful_runtime.blame import is_users
 from wakeful_runtime.cli.screen import cell, clock
 from wakeful_runtime.cli.shapes import as_list, as_mapping
 
 _MOST = 10
+_PLACE = re.compile(r"\s*(\S.*):\d+ in ")
+"""`FILE:LINE in NAME`, as dumps have it."""
 
 
 def explain(row: Mapping[str, Any], *, evidence: bool = False) -> list[str]:
@@ -52,12 +56,15 @@ def _what(row: Mapping[str, Any]) -> str:
 
 
 def where_it_hung(evidence: object) -> str:
-    """The innermost line of the evidence: the awaiting task's, else the main thread's."""
-    for key in ("tasks", "threads"):
-        for text in as_list(as_mapping(evidence).get(key)):
-            lines = [line.strip() for line in str(text).splitlines() if line.strip()]
-            if lines:
-                return lines[-1]
+    """The innermost line of the user's own code in the evidence, else the innermost of any: of the work's task, else of
+    the main thread.
+    """
+    texts = [str(text) for key in ("tasks", "threads") for text in as_list(as_mapping(evidence).get(key))]
+    for wanted in (is_users, bool):
+        for text in texts:
+            found = [line.strip() for line in text.splitlines() if (at := _PLACE.match(line)) and wanted(at[1])]
+            if found:
+                return found[-1]
     return ""
 
 

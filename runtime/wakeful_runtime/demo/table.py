@@ -43,7 +43,7 @@ class Watching:
         line = f"{time.monotonic() - self._began:5.1f} s  {what}"
         self._told.append(line)
         if not self._live:
-            self._console.print(line, markup=False)
+            self._console.print(line, markup=False, soft_wrap=True)
 
     def show(self, rows: Sequence[Mapping[str, Any]], read: Mapping[str, int], share: Mapping[str, int]) -> None:
         """The state of now.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -89,7 +90,10 @@ def test_the_words_of_an_incident_are_found_among_its_facts() -> None:
 
 def test_the_innermost_line_of_the_evidence_is_where_it_hung() -> None:
     assert where_it_hung(None) == ""
-    assert where_it_hung({"tasks": [], "threads": ["MainThread\n  a.py:1\n  b.py:2\n"]}) == "b.py:2"
+    library = f"{json.__file__}:3 in loads"
+    task = f"task run\n  /home/me/a.py:1 in run\n  /home/me/b.py:2 in fetch\n  {library}\n  waits for a Future"
+    assert where_it_hung({"tasks": [task], "threads": []}) == "/home/me/b.py:2 in fetch"
+    assert where_it_hung({"tasks": [], "threads": [f"MainThread\n  {library}"]}) == library
 
 
 def test_an_incident_in_markdown_holds_its_evidence() -> None:
