@@ -28,6 +28,8 @@ from wakeful_runtime.processes import LINUX, ProcessHandle, children, read_stat
 from wakeful_runtime.sweep import sweep_round
 
 PING_S = 1.0
+LOCK_WAIT_S = 1.0
+"""A killed keeper's other descriptors may be closed some time before its lock is free (Linux closes in no order)."""
 DEATHS_AT_ONCE = 5
 DEATHS_WITHIN_S = 10.0
 ORDERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -58,7 +60,7 @@ def keep(
     if os.getpid() == 1:
         return as_first_process(lambda: keep(directory, enter, preload=preload, on_ready=on_ready, timing=timing))
     try:
-        lock = locks.take(directory.lock("keeper"))
+        lock = locks.take(directory.lock("keeper"), wait=LOCK_WAIT_S)
     except locks.LockHeld as error:
         raise NodeError(f"a node runs here, pid {error.holder.pid} ({directory.root})") from None
     try:

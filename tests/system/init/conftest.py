@@ -92,7 +92,7 @@ class SmallNode:
         keeper = self.spawn(*preload)
         assert keeper.stdout is not None
         line = keeper.stdout.readline()
-        assert line.startswith("ready"), (line, self.log("init"), self.log("gateway"))
+        assert line.startswith("ready"), (line, keeper.communicate(timeout=5), self.log("init"), self.log("gateway"))
         return keeper
 
     def start_through_shell(self) -> subprocess.Popen[str]:

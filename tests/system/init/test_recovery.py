@@ -281,7 +281,9 @@ async def test_whole_node_restart_adopts_what_still_runs(small_node: SmallNode, 
     assert all(running(pid) for pid in pids)
 
 
-async def test_whole_node_killed_leaves_reports_for_the_next_boot(small_node: SmallNode) -> None:
+async def test_whole_node_killed_leaves_reports_for_the_next_boot(
+    small_node: SmallNode, eventually: Eventually
+) -> None:
     keeper = small_node.start()
     sup, pids = await two_lives(small_node)
     before = small_node.table()
@@ -290,10 +292,14 @@ async def test_whole_node_killed_leaves_reports_for_the_next_boot(small_node: Sm
         strike(pid)
     keeper.wait(10)
     small_node.start()
-    rows = {row["path"]: row for row in small_node.table()["table"]}
     for path in ("sup/a", "sup/b"):
-        assert rows[path]["state"] == "exited"
-        assert rows[path]["exit"]["empty"]
+        await eventually(lambda path=path: row_of(small_node, path)["state"] == "exited")  # type: ignore[misc]
+        assert row_of(small_node, path)["exit"]["empty"]
+
+
+def row_of(node: SmallNode, path: str) -> dict[str, Any]:
+    """A path's row in the table."""
+    return next(row for row in node.table()["table"] if row["path"] == path)
 
 
 def start_stranger() -> subprocess.Popen[bytes]:
@@ -304,22 +310,22 @@ def start_stranger() -> subprocess.Popen[bytes]:
 async def test_lives_of_another_boot_are_reported_as_lost_and_nobody_is_signalled(small_node: SmallNode) -> None:
     """A stored pid of another boot is a stranger's."""
     stranger = start_stranger()
-    life = small_node.record("sup/old", stranger.pid, boot_id="another boot")
+    small_node.record("sup/old", stranger.pid, boot_id="another boot")
     small_node.start()
-    row = next(each for each in small_node.table()["table"] if each["path"] == life.path)
+    row = row_of(small_node, "sup/old")
     assert (row["state"], row["exit"]["unknown"], row["exit"]["empty"]) == ("exited", True, True)
     assert stranger.poll() is None
     stranger.kill()
     stranger.wait()
 
 
-async def test_recycled_pid_is_never_signalled(small_node: SmallNode) -> None:
+async def test_recycled_pid_is_never_signalled(small_node: SmallNode, eventually: Eventually) -> None:
     """A life file names a pid of this boot that is somebody else's now."""
     stranger = start_stranger()
-    life = small_node.record("sup/old", stranger.pid)
+    small_node.record("sup/old", stranger.pid)
     small_node.start()
-    row = next(each for each in small_node.table()["table"] if each["path"] == life.path)
-    assert (row["state"], row["exit"]["unknown"]) == ("exited", True)
+    await eventually(lambda: row_of(small_node, "sup/old")["state"] == "exited")
+    assert row_of(small_node, "sup/old")["exit"]["unknown"]
     assert stranger.poll() is None
     stranger.kill()
     stranger.wait()
