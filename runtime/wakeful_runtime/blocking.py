@@ -12,8 +12,10 @@ from wakeful.actor import Living, make
 from wakeful.blocking import BlockingSession
 from wakeful.errors import Stopped
 from wakeful.exits import ExitReason
+from wakeful.life import LeaseState
 from wakeful.message import Message
 from wakeful.session import conclude
+from wakeful_runtime.chaos import throw_in_main_thread
 from wakeful_runtime.lastwords import describe, reason_of
 from wakeful_runtime.nodelife import NodeLife
 from wakeful_runtime.outcome import commit
@@ -26,6 +28,7 @@ class BlockingLife(NodeLife):
     """A life whose user code runs in another thread than its loop."""
 
     loop: asyncio.AbstractEventLoop
+    _hung = False
     _waiting: set[concurrent.futures.Future[Any]]
     _lock: threading.Lock
 
@@ -43,6 +46,7 @@ class BlockingLife(NodeLife):
         Raises:
             Stopped: a stop came meanwhile, and the call was interruptible.
         """
+        self._pass()
         future = asyncio.run_coroutine_threadsafe(work, self.loop)
         if not interruptible:
             return future.result()
@@ -58,6 +62,22 @@ class BlockingLife(NodeLife):
         finally:
             with self._lock:
                 self._waiting.discard(future)
+
+    def hang(self) -> None:
+        """Chaos: whatever user code calls next never returns."""
+        self._hung = True
+
+    def progressed(self, done: int | None, total: int | None, note: str | None) -> None:
+        self._pass()
+        super().progressed(done, total, note)
+
+    def lease_opened(self, lease: LeaseState) -> None:
+        self._pass()
+        super().lease_opened(lease)
+
+    def _pass(self) -> None:
+        if self._hung:
+            threading.Event().wait()
 
     def interrupt(self) -> None:
         """A stop: whoever waits for something that may never come is told."""
@@ -103,6 +123,7 @@ class BlockingHost:
         threading.Thread(target=self._loop.run_forever, name="wakeful-mailbox", daemon=True).start()
         self._wait(stage.open())
         self._life = life = BlockingLife.beside(stage, self._loop)
+        stage.chaos.modes |= {"await-forever": life.hang, "no-progress": life.hang, "error": throw_in_main_thread}
         try:
             reason = self._work(stage, life, kind)
         except BaseException as error:  # noqa: BLE001 - the process ends with it, and its supervisor is told

@@ -18,6 +18,8 @@ import structlog
 Work = Callable[[], "asyncio.Task[Any] | None"]
 Then = Callable[["asyncio.Task[Any]", Callable[..., Any]], None]
 
+_TASK: type = asyncio.Task
+
 TRIES = 10_000
 """Turns of the loop in which the work is looked for at rest."""
 
@@ -36,6 +38,9 @@ class Chaos:
     Args:
         post: runs a call on the main loop.
         work: the task of `run`, or of the handler pump; asked on the main loop.
+
+    Attributes:
+        modes: what begins each mode; a host whose work is no task replaces some.
     """
 
     def __init__(self, post: Callable[[Callable[[], None]], None], work: Work) -> None:
@@ -44,7 +49,7 @@ class Chaos:
         self._lost: tuple[asyncio.Task[Any], Callable[..., Any]] | None = None
         self._spinner: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("wakeful.chaos")
-        self._modes: dict[str, Callable[[], None]] = {
+        self.modes: dict[str, Callable[[], None]] = {
             "kill": kill,
             "stop": stop,
             "orphan": leave_orphans,
@@ -59,9 +64,9 @@ class Chaos:
     def run(self, mode: str) -> None:
         """Begin; what it does to the process shows by itself."""
         self._log.warning("chaos", mode=mode)
-        begin = self._modes.get(mode)
+        begin = self.modes.get(mode)
         if begin is None:
-            self._log.error("no such chaos mode", mode=mode, modes=sorted(self._modes))
+            self._log.error("no such chaos mode", mode=mode, modes=sorted(self.modes))
             return
         begin()
 
@@ -115,8 +120,9 @@ class Chaos:
 
 def innermost(task: asyncio.Task[Any] | None) -> asyncio.Task[Any] | None:
     """The task that really waits, of those a task awaits one through the other."""
-    while isinstance(inner := getattr(task, "_fut_waiter", None), asyncio.Task):
-        task = inner
+    inner: Any = getattr(task, "_fut_waiter", None)
+    while isinstance(inner, _TASK):
+        task, inner = inner, getattr(inner, "_fut_waiter", None)
     return task
 
 
@@ -124,6 +130,12 @@ async def spin() -> None:
     """A loop that turns and gets nothing done."""
     while True:  # noqa: ASYNC110 - turning is what it is for
         await asyncio.sleep(0.05)
+
+
+def throw_in_main_thread() -> None:
+    """Raise in the main thread at its next bytecode, for work that is no task."""
+    main = ctypes.c_ulong(threading.main_thread().ident or 0)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(main, ctypes.py_object(ChaosError))
 
 
 def kill() -> None:

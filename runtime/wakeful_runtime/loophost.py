@@ -100,12 +100,19 @@ class LoopHost:
 
     async def _run(self, stage: Stage, life: NodeLife, session: Session[Any]) -> ExitReason:
         self._pump = asyncio.get_running_loop().create_task(stage.mailbox.pump(), name="wakeful-handlers")
+        self._pump.add_done_callback(self._pump_over)
         result = await session.run(**stage.plan.args)
         kept = conclude(session, result)
         met: Any = await settled(session.postcondition(result))
         await closed(session)
         self._returned = True
         return await commit(life, kept, met)
+
+    def _pump_over(self, pump: asyncio.Task[None]) -> None:
+        """A session's handlers end with it; before that, only by something no handler may raise."""
+        error = None if pump.cancelled() else pump.exception()
+        if error is not None:
+            self.order(Ordered(reason_of(error, starting=False), None, cancel_only=True))
 
     async def _end_in_order(self, stage: Stage, life: NodeLife, ordered: Ordered) -> ExitReason:
         """Cancel the work, then `on_stop`, all within the deadline; a result that is being committed is waited for."""

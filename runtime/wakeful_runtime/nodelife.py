@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import sys
 import time
-import uuid
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar
 
-from wakeful.blocking import BlockingSession
-from wakeful.errors import CodecError, Fenced, NodeError, Stopped
+from wakeful.errors import CodecError, Fenced, NodeError, SpawnRefused, Stopped
 from wakeful.exits import ExitReason
 from wakeful.life import (
     ChildOutcome,
@@ -31,11 +28,12 @@ from wakeful.life import (
 )
 from wakeful.plan import ChildPlan
 from wakeful_runtime.birth import Birth
+from wakeful_runtime.entry import entry
 from wakeful_runtime.facts import LifeClocks
 from wakeful_runtime.go import STATE_BYTES, Go
 from wakeful_runtime.inbox import Inbox
-from wakeful_runtime.processes import boot_id
-from wakeful_runtime.pulse import Pulse
+from wakeful_runtime.pulse import Pulse, RequestRefused
+from wakeful_runtime.spawned import outcome_of, traits
 from wakeful_runtime.started import started_processes
 from wakeful_runtime.store.client import StoreClient
 from wakeful_runtime.wire import pack
@@ -209,32 +207,29 @@ class NodeLife:
         """The n-th child's path.
 
         Raises:
-            NodeError: the supervisor refused.
+            SpawnRefused: the supervisor starts no more.
         """
-        asked = {"run_id": self.run_id, "number": number, "code": code, "args": args, **_traits(code)}
-        return str(await self._ties.pulse.request("spawn", asked, None))
+        asked = {"run_id": self.run_id, "number": number, "code": code, "args": args, **traits(code)}
+        try:
+            return str(await self._ties.pulse.request("spawn", asked))
+        except RequestRefused as error:
+            raise SpawnRefused(str(error), status="forbidden") from None
 
     async def child_result(self, path: str, timeout: float | None) -> ChildOutcome:
-        asked = {"run_id": self.run_id, "path": path, "timeout": timeout}
+        """How the child's run ended; waits for it.
+
+        Raises:
+            TimeoutError: it goes on.
+        """
+        asked = {"run_id": self.run_id, "path": path}
         with self.waiting("child"):
-            row: dict[str, Any] = await self._ties.pulse.request("child_result", asked, timeout)
+            async with asyncio.timeout(timeout):
+                row: dict[str, Any] = await self._ties.pulse.request("child_result", asked)
         self._ties.clocks.acted()
-        form = row.get("form")
-        value = Kept(form, row.get("value")) if form else None
-        return ChildOutcome(str(row["outcome"]), str(row.get("why") or ""), value)
+        return outcome_of(row)
 
     def journal(self, event: str, fields: dict[str, Plain]) -> None:
-        entry = {
-            "id": uuid.uuid4().hex,
-            "at": time.time(),
-            "mono": time.monotonic(),
-            "boot_id": boot_id(),
-            "event": event,
-            "path": self.path,
-            "incarnation": self.incarnation,
-            "fields": fields,
-        }
-        self._ties.store.journal([entry])
+        self._ties.store.journal([entry(self._birth, event, fields)])
 
     def started_processes(self) -> AbstractContextManager[Started]:
         return started_processes()
@@ -282,16 +277,3 @@ def _over(plan: ChildPlan, totals: dict[str, Any]) -> str:
         f"{totals[name]:g} of {limit:g} {name}" for name, limit in limits.items() if limit and totals[name] >= limit
     ]
     return "budget spent: " + ", ".join(spent) if spent else ""
-
-
-def _traits(code: str) -> dict[str, Plain]:
-    """What a supervisor, which imports no user code, must know of a session's class."""
-    module, _, name = code.partition(":")
-    found: Any = sys.modules[module]
-    for part in name.split("."):
-        found = getattr(found, part)
-    return {
-        "blocking": issubclass(found, BlockingSession),
-        "idempotent": bool(found.idempotent),
-        "state_version": int(found.state_version),
-    }

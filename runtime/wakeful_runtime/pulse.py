@@ -22,11 +22,13 @@ To the supervisor:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
@@ -39,12 +41,17 @@ from wakeful_runtime.echo import LoopEcho
 from wakeful_runtime.orders import Body, Orders
 from wakeful_runtime.solitude import TICK, Solitude
 from wakeful_runtime.transport.thread import ControlThreadSocket
+from wakeful_runtime.vitals import CONTROL_THREAD
 
 ORPHAN_TTL = 600.0
 """Seconds of own waking time without a supervisor after which a life stops in order (design.md §2)."""
 
 BYE_WAIT = 0.1
 """How long the last words may take to leave, seconds."""
+
+
+class RequestRefused(NodeError):
+    """The supervisor said no; the text says why."""
 
 
 class Link(Protocol):
@@ -73,6 +80,9 @@ class Pulse:
         orders: what to do when told; may be filled in later.
         link: makes the control lane's end, in the control thread.
         orphan_ttl: seconds of own waking time without a supervisor before `orders.orphaned`.
+
+    Attributes:
+        stopped_early: the stop that came before GO.
     """
 
     def __init__(
@@ -98,7 +108,7 @@ class Pulse:
         self._asked: dict[int, tuple[Body, Callable[[Body], None]]] = {}
         self._go: Body | None = None
         self._decided = threading.Event()
-        self._stopped_early: ExitReason | None = None
+        self.stopped_early: ExitReason | None = None
         self._closing = False
         self._probed = False
         self._log: Log = structlog.get_logger("wakeful.pulse")
@@ -115,7 +125,7 @@ class Pulse:
             "moved": self._take_moved,
             "reply": self._take_reply,
         }
-        self._thread = threading.Thread(target=self._run, name="wakeful-control", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=CONTROL_THREAD, daemon=True)
 
     def start(self) -> None:
         """Before anything else of the process: it must answer while user code is still being imported."""
@@ -125,11 +135,6 @@ class Pulse:
         """The supervisor's GO; None when it doesn't come within `timeout` seconds, or a stop comes instead."""
         self._decided.wait(timeout)
         return self._go
-
-    @property
-    def stopped_early(self) -> ExitReason | None:
-        """The stop that came before GO."""
-        return self._stopped_early
 
     def push(self, kind: str, body: Body, *, flush: float = 0.0) -> None:
         """Send from any thread; with `flush`, wait up to so many seconds until the control lane has it."""
@@ -144,11 +149,11 @@ class Pulse:
         """`on_start` returned, `took` seconds after GO."""
         self.push("ready", {"took": took})
 
-    async def request(self, verb: str, args: Body, timeout: float | None) -> Any:
-        """Ask the supervisor something, from the main loop.
+    async def request(self, verb: str, args: Body) -> Any:
+        """Ask the supervisor something, from the main loop; the next one is asked again.
 
         Raises:
-            NodeError: it refused (`error: why`), or gave no reply within `timeout` seconds.
+            RequestRefused: the answer is no.
         """
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Body] = loop.create_future()
@@ -157,14 +162,11 @@ class Pulse:
         self._asked[nonce] = (asked, lambda body: None if reply.done() else reply.set_result(body))
         try:
             self.push("request", asked)
-            async with asyncio.timeout(timeout):
-                body = await reply
-        except TimeoutError:
-            raise NodeError(f"{verb}: no reply from {self._birth.owner} within {timeout:g} s") from None
+            body = await reply
         finally:
             self._asked.pop(nonce, None)
         if not body.get("ok"):
-            raise NodeError(f"{verb}: {body.get('why') or body.get('error')}")
+            raise RequestRefused(f"{verb}: {body.get('why') or body.get('error')}")
         return body.get("value")
 
     def bye(self, reason: ExitReason) -> None:
@@ -177,6 +179,7 @@ class Pulse:
             self._thread.join(2 * BYE_WAIT)
 
     def _run(self) -> None:
+        _name_thread()
         link = self._link = self._make_link(self._birth)
         connected = False
         while True:
@@ -246,7 +249,7 @@ class Pulse:
     def _take_stop(self, body: Body) -> None:
         reason = ExitReason.model_validate(body.get("reason") or {"kind": "stop"})
         if not self._decided.is_set():
-            self._stopped_early = reason
+            self.stopped_early = reason
             self._decided.set()
         deadline = body.get("deadline_s")
         self._post(lambda: self.orders.stop(reason, deadline))
@@ -283,6 +286,13 @@ class Pulse:
         found = self._asked.get(int(body.get("nonce") or 0))
         if found is not None:
             self._post(lambda: found[1](body))
+
+
+def _name_thread() -> None:
+    """So that a monitor finds this thread in /proc, also when nothing answers any more."""
+    comm = Path(f"/proc/self/task/{threading.get_native_id()}/comm")
+    with contextlib.suppress(OSError):
+        comm.write_text(CONTROL_THREAD)
 
 
 def _control_lane(birth: Birth) -> Link:

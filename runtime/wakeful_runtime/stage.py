@@ -20,6 +20,7 @@ from wakeful.plan import ChildPlan
 from wakeful_runtime import dumps
 from wakeful_runtime.chaos import Chaos
 from wakeful_runtime.durable import post
+from wakeful_runtime.entry import entry
 from wakeful_runtime.facts import MailboxFacts
 from wakeful_runtime.go import Go
 from wakeful_runtime.inbox import Inbox
@@ -86,7 +87,7 @@ class Stage:
             log=self.log,
             end=lambda reason: self._order(Ordered(reason, self.plan.shutdown)),
             fenced=self.fenced,
-            connect=_no_client,
+            connect=self._connect,
         )
         return kind(self._birth, self.plan, self._go, ties)
 
@@ -176,6 +177,15 @@ class Stage:
 
     def _dead_letter(self, facts: Mapping[str, Any]) -> None:
         self.log.warning("dead letter", **facts)
+        self.store.journal([entry(self._birth, "deadletter", facts)])
+
+    def _connect(self) -> Any:
+        """The node's client; for a BlockingSession the one that awaits nothing."""
+        from wakeful_runtime.asyncclient import AsyncClient
+        from wakeful_runtime.client import Client
+
+        root = self._birth.directory.root
+        return Client(root) if self.plan.blocking else AsyncClient(root)
 
     def _dump(self) -> tuple[list[str], list[str]]:
         return dumps.tasks(self._loop, self._work()), dumps.threads()
@@ -193,7 +203,3 @@ def journal_failure(life: NodeLife, message: Message, error: Exception) -> None:
     """A session's handler raised: journalled, and `run` goes on."""
     life.log.error("handler failed", message=type(message).__name__, error=describe(error))
     life.journal("handler_failed", {"message": type(message).__name__, "error": describe(error)})
-
-
-def _no_client() -> Any:
-    raise NodeError("the node's client is not available in this process")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from tests.system.host.conftest import Node
 
@@ -37,8 +35,27 @@ async def test_an_error_in_run_is_said_before_the_exit(node: Node) -> None:
 async def test_a_busy_main_thread_does_not_age_the_loop_beside_it(node: Node) -> None:
     life = await node.life("BlockingWaits", blocking=True)
     await life.ready()
-    ages: list[float] = []
-    for _ in range(5):
-        ages.append((await life.answer())["loop_age"])
-        await asyncio.sleep(0)
-    assert min(ages) == 0.0
+    while (await life.answer())["loop_age"]:
+        pass
+
+
+async def test_chaos_error_is_raised_in_its_main_thread(node: Node) -> None:
+    life = await node.life("BlockingWaits", blocking=True)
+    await life.ready()
+    life.say("chaos", {"mode": "error"})
+    assert (await life.bye())["kind"] == "error"
+    assert await life.exit() == 70
+
+
+async def test_chaos_await_forever_stops_its_progress_and_the_dump_shows_where(node: Node) -> None:
+    life = await node.life("BlockingWaits", blocking=True)
+    await life.ready()
+    life.say("chaos", {"mode": "await-forever"})
+    threads = ""
+    while "in BlockingLife._pass" not in threads:
+        life.heard.clear()
+        life.say("dump", {"nonce": 5})
+        threads = "\n".join((await life.message("dumped", nonce=5))["threads"])
+    assert "in BlockingWaits.run" in threads
+    before = (await life.answer())["facts"]["progress_at"]
+    assert (await life.answer())["facts"]["progress_at"] == before

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from tests.system.host.conftest import Node
 
+from wakeful_runtime.vitals import control_thread
+
 
 async def test_the_control_thread_answers_before_go_and_before_user_code(node: Node) -> None:
     life = await node.life("Waits")
     hello = await life.message("hello")
     assert (hello["token"], hello["pid"], hello["ready"]) == (life.token, life.pid, False)
+    assert control_thread(life.pid) is not None, "a monitor finds it by its name in /proc"
     answer = await life.answer()
     assert answer["facts"]["state"] == "starting"
     assert not any(kind == "ready" for _, kind, _ in life.heard)
