@@ -101,8 +101,7 @@ class Server:
             try:
                 request = unpack_request(frames[-1])
             except (CodecError, IndexError) as error:
-                self.dropped += 1
-                log.warning("dropped %d bytes that are no request: %s", sum(map(len, frames)), error)
+                self._drop(frames, error)
                 continue
             if request.op == "status":
                 self._answer(client, frames, pack_reply(request.id, Reply("ok", self.status())))
@@ -113,6 +112,13 @@ class Server:
         replies = self._groups.run([request for _, _, request in asked])
         for client, frames, request in asked:
             self._answer(client, frames, replies[request.id])
+
+    def _drop(self, frames: list[bytes], error: Exception) -> None:
+        """Count it; log it ever more rarely, so that whoever sends garbage can't fill the log with it."""
+        self.dropped += 1
+        if not self.dropped & (self.dropped - 1):
+            size = sum(map(len, frames))
+            log.warning("dropped %d bytes that are no request (the %dth time): %s", size, self.dropped, error)
 
     def _answer(self, client: bytes, frames: list[bytes], reply: bytes) -> None:
         self._lane.send(client, [*frames[:-1], reply])

@@ -59,8 +59,8 @@ def describe(error: sqlite3.Error) -> str:
 def damaged(path: object, found: str) -> str:
     """One line for people: what to do about a file that SQLite can't make sense of."""
     return (
-        f"the store {path} is damaged ({found}); put the last `wakeful backup` in its place, and remove its -wal and -shm"
-        " files"
+        f"the store {path} is damaged ({found}); put the last `wakeful backup` in its place,"
+        " and remove its -wal and -shm files"
     )
 
 
