@@ -120,10 +120,10 @@ class Chaos:
 
 def innermost(task: asyncio.Task[Any] | None) -> asyncio.Task[Any] | None:
     """The task that really waits, of those a task awaits one through the other."""
-    inner: Any = getattr(task, "_fut_waiter", None)
-    while isinstance(inner, _TASK):
-        task, inner = inner, getattr(inner, "_fut_waiter", None)
-    return task
+    found: Any = task
+    while isinstance(inner := getattr(found, "_fut_waiter", None), _TASK):
+        found = inner
+    return found  # type: ignore[no-any-return]
 
 
 async def spin() -> None:
