@@ -116,8 +116,7 @@ def _bare_receive(endpoint: str, messages: int, sender: Connection) -> None:
     socket.bind(endpoint)
     sender.send("ready")
     for _ in range(messages):
-        socket.recv()
-        socket.recv()
+        socket.recv_multipart()
     sender.send(time.monotonic())
     socket.close(0)
     context.term()

@@ -8,6 +8,7 @@ back before they are sent: what would not come back equal is refused at the call
 from __future__ import annotations
 
 import functools
+import threading
 import types
 import typing
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from pydantic import BaseModel, StringConstraints, TypeAdapter
 from pydantic_core import PydanticSerializationError, SchemaValidator
 
 from wakeful.errors import CodecError
-from wakeful.message import reply_of
+from wakeful.message import Message, reply_of, tag_of
 from wakeful_runtime.leaves import pack_rich, read_leaf
 from wakeful_runtime.wire import MAX_BODY, REFUSALS
 
@@ -35,12 +36,14 @@ class Shape:
     """How values of one type travel.
 
     Attributes:
-        plain: whether `pack_fields(value.__dict__)` is enough.
+        tag: a message class's name on the wire.
+        plain: whether packing `value.__dict__` is enough.
         read_plain: validates a PLAIN body; raises pydantic's ValidationError (a ValueError).
     """
 
     def __init__(self, kind: Any) -> None:
         self.kind = kind
+        self.tag = tag_of(kind) if isinstance(kind, type) and issubclass(kind, Message) else ""
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             self._validator = cast("SchemaValidator", kind.__pydantic_validator__)
             self._serializer = kind.__pydantic_serializer__
@@ -74,7 +77,7 @@ class Shape:
         """
         if self.plain and type(value) is self.kind:
             try:
-                return PLAIN, checked(pack_fields(value.__dict__), value)
+                return PLAIN, checked(_own.pack_fields(value.__dict__), value)
             except _FAILURES:
                 pass  # an integer of more than 64 bits, say: the other forms take it, or say why not
         if self.kind is type(value) and self.kind in _SCALARS:
@@ -124,8 +127,18 @@ def _nested(value: object) -> Any:
     raise TypeError(f"a {_name(type(value))}")
 
 
-pack_fields: Callable[[dict[str, Any]], bytes] = msgpack.Packer(default=_nested).pack
-"""A plain model's `__dict__` as bytes; raises one of `REFUSALS`, and nothing is left behind."""
+def fields_packer() -> Callable[[dict[str, Any]], bytes]:
+    """Packs a plain model's `__dict__`; for one thread. Raises one of `REFUSALS`, and nothing is left behind."""
+    packer: Callable[[dict[str, Any]], bytes] = msgpack.Packer(default=_nested).pack
+    return packer
+
+
+class _Own(threading.local):
+    def __init__(self) -> None:
+        self.pack_fields = fields_packer()
+
+
+_own = _Own()
 
 
 @functools.lru_cache(maxsize=4096)

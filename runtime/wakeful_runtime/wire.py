@@ -6,7 +6,8 @@ sets, tuples) travel only between mailboxes, as msgpack extensions; see `leaves`
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 import msgpack
 
@@ -35,9 +36,14 @@ def pack(value: Any) -> bytes:
         CodecError: it holds something that isn't plain, or is nested over some 500 deep.
     """
     try:
-        return cast("bytes", msgpack.packb(value))
+        packed: bytes = msgpack.packb(value)
     except REFUSALS as error:
         raise CodecError(f"can't be written: {_line(error)}") from None
+    return packed
+
+
+pack_scalar: Callable[[float | str | None], bytes] = msgpack.Packer().pack
+"""One int, float, str or None of our own; runs no Python code, so that any thread may use it."""
 
 
 def unpack(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> Any:
@@ -67,13 +73,11 @@ def unpack_frame(data: bytes) -> list[Any]:
         frame: Any = msgpack.unpackb(data, strict_map_key=False, ext_hook=read_leaf)
     except REFUSALS as error:
         raise CodecError(f"not msgpack: {_line(error)}") from None
-    match frame:
-        case [int(version), int(), *_] if version == VERSION:
-            return cast("list[Any]", frame)
-        case [int(version), *_]:
-            raise CodecError(f"a frame of version {version}, not {VERSION}")
-        case _:
-            raise CodecError("no frame: not a list that begins with a version and a kind")
+    if type(frame) is list and len(frame) > 2 and frame[0] == VERSION and type(frame[1]) is int:
+        return frame
+    if isinstance(frame, list) and frame and type(frame[0]) is int and frame[0] != VERSION:
+        raise CodecError(f"a frame of version {frame[0]}, not {VERSION}")
+    raise CodecError("no frame: not a list that begins with a version and a kind")
 
 
 def array_header(length: int) -> bytes:

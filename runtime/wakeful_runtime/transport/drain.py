@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
+
+import zmq
 
 from wakeful_runtime.transport.context import EVENTS, FD, POLLIN, Socket
 
@@ -25,7 +28,7 @@ class Drain:
     """
 
     def __init__(self, socket: Socket, take: Callable[[], None], after: Callable[[], None] | None = None) -> None:
-        self._look = socket.getsockopt
+        self._look: Callable[[int], Any] = socket.getsockopt
         self._descriptor = int(socket.getsockopt(FD))
         self._take = take
         self._after = after
@@ -36,7 +39,7 @@ class Drain:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin; what is already there is read in the loop's next turn."""
         self._loop = loop
-        loop.add_reader(self._descriptor, self.run)
+        loop.add_reader(self._descriptor, self._told)
         self._again()
 
     def stop(self) -> None:
@@ -51,34 +54,45 @@ class Drain:
 
     def sent(self) -> None:
         """To be called after every send outside of `take` and `after`."""
-        if not self._running and not self._scheduled and int(self._look(EVENTS)) & POLLIN:
+        if not self._running and not self._scheduled and self._look(EVENTS) & POLLIN:
             self._again()
 
-    def run(self, limit: int = AT_ONCE) -> int:
-        """Take what is there, at most `limit` messages; how many it were. Never runs inside itself."""
+    def run(self, limit: int = AT_ONCE, *, sure: bool = False) -> int:
+        """Take what is there, at most `limit` messages; how many it were. Never runs inside itself.
+
+        Args:
+            limit: then the loop gets a turn first.
+            sure: the descriptor has just told of something, which is nearly always a message: receive before looking.
+        """
         if self._running or self._loop is None:
             return 0
         self._running = True
         look, take = self._look, self._take
         taken = 0
-        ended = False
+        again = True
         try:
             while taken < limit:
-                if not int(look(EVENTS)) & POLLIN:
-                    ended = True
+                if not sure and not look(EVENTS) & POLLIN:
+                    again = False
                     break
+                sure = False
                 taken += 1
                 take()
                 if not self._open:
                     return taken
             if taken and self._after is not None:
                 self._after()
-                ended = ended and not (self._open and int(look(EVENTS)) & POLLIN)
+                again = again or bool(self._open and look(EVENTS) & POLLIN)
+        except zmq.Again:
+            again = True
         finally:
             self._running = False
-            if not ended:
+            if again:
                 self._again()
         return taken
+
+    def _told(self) -> None:
+        self.run(sure=True)
 
     def _again(self) -> None:
         if self._loop is not None and not self._scheduled:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wakeful.errors import CodecError
-from wakeful_runtime.wire import VERSION, array_header, pack, unpack_frame
+from wakeful_runtime.wire import VERSION, array_header, pack_scalar, unpack_frame
 
 MAIL, HELLO, WELCOME, CREDIT, REPLY = 1, 2, 3, 4, 5
 ASK = 8
@@ -25,6 +25,7 @@ ASK = 8
 OK, FAILED, REFUSED = 0, 1, 2
 
 _HEAD = 8
+_MAIL = bytes((VERSION, MAIL))
 
 
 @dataclass(slots=True)
@@ -36,32 +37,24 @@ class Run:
     items: list[Any]
 
 
-@dataclass(slots=True)
-class Mail:
-    """A batch of messages from one life to another; `base` messages went before it."""
-
-    base: int
-    sender: str
-    incarnation: int
-    to: str
-    to_incarnation: int
-    traceparent: str | None
-    runs: list[Run]
+def pair(sender: str, incarnation: int, to: str, to_incarnation: int) -> bytes:
+    """The part of a batch's head that stays the same between two lives."""
+    return pack_scalar(sender) + pack_scalar(incarnation) + pack_scalar(to) + pack_scalar(to_incarnation)
 
 
-def mail_head(fields: tuple[int, int, str, int, str, int, str | None], runs: int) -> bytes:
-    """The bytes before the runs: kind, base, from, incarnation, to, to_incarnation, traceparent."""
-    return array_header(_HEAD + 3 * runs) + pack([VERSION, *fields])[1:]
+def mail_head(base: int, between: bytes, traceparent: str | None, runs: int) -> bytes:
+    """The bytes before the runs; `between` is a `pair`."""
+    return array_header(_HEAD + 3 * runs) + _MAIL + pack_scalar(base) + between + pack_scalar(traceparent)
 
 
 def run_head(tag: str, mode: int, count: int) -> bytes:
     """The bytes before a run's items."""
-    return pack(tag) + bytes((mode,)) + array_header(count)
+    return pack_scalar(tag) + bytes((mode,)) + array_header(count)
 
 
 def ask_head(number: int, deadline: float) -> bytes:
     """The bytes before an asked message's body."""
-    return b"\x93" + pack(number) + pack(deadline)
+    return b"\x93" + pack_scalar(number) + pack_scalar(deadline)
 
 
 def read(data: bytes) -> list[Any]:
@@ -73,18 +66,18 @@ def read(data: bytes) -> list[Any]:
     return unpack_frame(data)
 
 
-def read_mail(frame: list[Any]) -> Mail:
-    """The batch in a MAIL frame.
+def read_mail(frame: list[Any]) -> list[Run]:
+    """The runs of a MAIL frame; when it returns, the head's six fields have the types they must have.
 
     Raises:
         CodecError: its parts aren't what they must be.
     """
-    match frame[:_HEAD]:
-        case [_, _, int(base), str(sender), int(incarnation), str(to), int(to_incarnation), traceparent] if base >= 0:
-            pass
-        case _:
-            raise CodecError("a batch with a wrong head")
-    if (len(frame) - _HEAD) % 3 or not (traceparent is None or isinstance(traceparent, str)):
+    if len(frame) < _HEAD or (len(frame) - _HEAD) % 3:
+        raise CodecError("a batch with a wrong head")
+    _, _, base, sender, incarnation, to, to_incarnation, traceparent = frame[:_HEAD]
+    numbers = type(base) is int and base >= 0 and type(incarnation) is int and type(to_incarnation) is int
+    texts = type(sender) is str and type(to) is str and (traceparent is None or type(traceparent) is str)
+    if not (numbers and texts):
         raise CodecError("a batch with a wrong head")
     runs: list[Run] = []
     for at in range(_HEAD, len(frame), 3):
@@ -92,7 +85,7 @@ def read_mail(frame: list[Any]) -> Mail:
         if type(tag) is not str or type(mode) is not int or type(items) is not list:
             raise CodecError("a batch with a wrong run")
         runs.append(Run(tag, mode, items))
-    return Mail(base, sender, incarnation, to, to_incarnation, traceparent, runs)
+    return runs
 
 
 def read_ask(item: Any) -> tuple[int, float, Any]:
@@ -101,11 +94,10 @@ def read_ask(item: Any) -> tuple[int, float, Any]:
     Raises:
         CodecError: it is none.
     """
-    match item:
-        case [int(number), float(deadline), body]:
-            return number, deadline, body
-        case _:
-            raise CodecError("not an asked message")
+    if type(item) is not list or len(item) != 3 or type(item[0]) is not int or type(item[1]) is not float:
+        raise CodecError("not an asked message")
+    number, deadline, body = item
+    return number, deadline, body
 
 
 def read_hello(frame: list[Any]) -> tuple[int, str, int]:
@@ -132,9 +124,14 @@ def read_numbers(frame: list[Any], count: int) -> tuple[str, list[int]]:
     return frame[2], frame[3:]
 
 
+def reply_head(path: str, incarnation: int) -> bytes:
+    """The bytes before the one reply of a frame."""
+    return array_header(8) + bytes((VERSION, REPLY)) + pack_scalar(path) + pack_scalar(incarnation)
+
+
 def reply_item(number: int, status: int, form: int, body: bytes) -> bytes:
     """A packed reply; `body` is packed already."""
-    return pack(number) + bytes((status, form)) + body
+    return pack_scalar(number) + bytes((status, form)) + body
 
 
 def read_replies(frame: list[Any]) -> list[tuple[int, int, int, Any]]:

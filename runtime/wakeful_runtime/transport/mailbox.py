@@ -19,7 +19,7 @@ from wakeful.message import Message, Request
 from wakeful_runtime.bodies import reply_shape
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.transport.asks import Ask, Sweep
-from wakeful_runtime.transport.context import NOBLOCK, RCVMORE, SEND_MORE, Socket, router
+from wakeful_runtime.transport.context import NOBLOCK, RCVMORE, SEND_MORE, Socket, quick, router
 from wakeful_runtime.transport.drain import Drain
 from wakeful_runtime.transport.frames import HELLO, MAIL, read, read_hello, read_mail
 from wakeful_runtime.transport.peer import Home, Peer
@@ -69,6 +69,8 @@ class Mailbox:
         self._purge_at = PURGE_AT
         self._places = Places()
         self._socket: Socket | None = None
+        self._write: Callable[..., Any]
+        self._receive: Callable[..., bytes]
         self._drain: Drain | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._home: Home | None = None
@@ -147,6 +149,7 @@ class Mailbox:
             self._socket = router(endpoint)
         except zmq.ZMQError as error:
             raise NodeError(f"can't listen at {endpoint}: {error}") from None
+        self._write, self._receive = quick(self._socket)
         self._drain = Drain(self._socket, self._take)
         self._drain.start(self._loop)
 
@@ -263,8 +266,8 @@ class Mailbox:
         if socket is None or drain is None:
             return False
         try:
-            socket.send(key, SEND_MORE)
-            socket.send(frame, NOBLOCK)
+            self._write(key, SEND_MORE)
+            self._write(frame, NOBLOCK)
         except zmq.ZMQError:
             self._forget(key)
             return False
@@ -275,15 +278,12 @@ class Mailbox:
     def _take(self) -> None:
         socket = self._socket
         assert socket is not None
-        key = socket.recv(NOBLOCK)
-        data = socket.recv(NOBLOCK) if socket.getsockopt(RCVMORE) else b""
-        if socket.getsockopt(RCVMORE):
-            while socket.getsockopt(RCVMORE):
-                socket.recv(NOBLOCK)
-            self._bad_frame(repr(key), "a message of several parts")
+        key = self._receive(NOBLOCK)
+        if key not in self._senders and not socket.getsockopt(RCVMORE):
+            self._bad_frame(repr(key), "the rest of a message of several parts")
             return
         try:
-            frame = read(data)
+            frame = read(self._receive(NOBLOCK))
             if frame[1] == MAIL:
                 self._mail(key, frame)
             elif frame[1] == HELLO:
@@ -291,18 +291,21 @@ class Mailbox:
             else:
                 raise CodecError(f"a frame of kind {frame[1]}")
         except CodecError as error:
+            while socket.getsockopt(RCVMORE):
+                socket.recv(NOBLOCK)
             self._bad_frame(repr(key), str(error))
 
     def _mail(self, key: bytes, frame: list[Any]) -> None:
-        mail = read_mail(frame)
-        if mail.to != self.path or mail.to_incarnation > self.incarnation:
-            raise CodecError(f"a batch for {mail.to} (life {mail.to_incarnation}); this is {self.path}")
-        sender = self._senders.get(key) or self._meet(key, mail.sender, mail.incarnation, mail.base)
-        count = sum([len(run.items) for run in mail.runs])
-        if not sender.arrived(mail.base, count):
+        runs = read_mail(frame)
+        _, _, base, path, incarnation, to, life, _ = frame[:8]
+        if to != self.path or life > self.incarnation:
+            raise CodecError(f"a batch for {to} (life {life}); this is {self.path} (life {self.incarnation})")
+        sender = self._senders.get(key) or self._meet(key, path, incarnation, base)
+        count = len(runs[0].items) if len(runs) == 1 else sum([len(run.items) for run in runs])
+        if not sender.arrived(base, count):
             sender.consumed += count
-            raise CodecError(f"{count} messages of {mail.sender} beyond what it was granted")
-        self._pump.offer(sender, mail.runs, count)
+            raise CodecError(f"{count} messages of {path} beyond what it was granted")
+        self._pump.offer(sender, runs, count)
 
     def _hello(self, key: bytes, frame: list[Any]) -> None:
         sent, path, incarnation = read_hello(frame)

@@ -47,7 +47,7 @@ class Handler:
     is_async: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Work:
     """A run of messages of one sender, waiting to be handled."""
 
@@ -162,7 +162,7 @@ class Pump:
 
     def _at_once(self, waiter: asyncio.Future[Begun | None], work: Work) -> None:
         """In the reader's callback, but with the pump's task and context, as `asyncio.timeout` in a handler needs."""
-        coroutine = self._work(work)
+        coroutine = self._alone(work) if work.run.mode & ASK else self._work(work)
         loop, task = waiter.get_loop(), self._task
         assert task is not None
         asyncio._enter_task(loop, task)
@@ -201,6 +201,27 @@ class Pump:
             if self.on_handled is not None:
                 self.on_handled(count)
 
+    async def _alone(self, work: Work) -> None:
+        """One ask, with nothing before it."""
+        sender, run = work.sender, work.run
+        self._present, self._present_count = iter(()), 1
+        self._since = now = time.monotonic()
+        try:
+            number, deadline, body = read_ask(run.items[0])
+            handler = self.table.get(run.tag)
+            if handler is None or deadline < now:
+                self._not_handled(sender, run.tag, number, deadline < now)
+            else:
+                await self._ask(sender, number, run.mode & ~ASK, body, handler)
+        except CodecError as error:
+            self._lost(sender, run.tag, 1, str(error))
+        finally:
+            self._finished += 1
+            self._present_count, self._since = 0, None
+            sender.handled(1, self._path, self._incarnation)
+            if self.on_handled is not None:
+                self.on_handled(1)
+
     async def _told(self, sender: Sender, run: Run, handler: Handler, read: Callable[[Any], Any]) -> None:
         call, is_async, clock = handler.call, handler.is_async, time.monotonic
         for body in self._present:
@@ -232,10 +253,8 @@ class Pump:
             except CodecError as error:
                 self._lost(sender, run.tag, 1, str(error))
                 continue
-            if deadline < now:
-                self.expired += 1
-            elif handler is None:
-                self._answer_failure(sender, number, "Unhandled", f"{self._path} has no handler for {run.tag}", "")
+            if handler is None or deadline < now:
+                self._not_handled(sender, run.tag, number, deadline < now)
             else:
                 await self._ask(sender, number, run.mode & ~ASK, body, handler)
 
@@ -258,6 +277,12 @@ class Pump:
             self._failed(message, error)
         else:
             sender.reply(self._path, self._incarnation, number, OK, reply_form, reply)
+
+    def _not_handled(self, sender: Sender, tag: str, number: int, expired: bool) -> None:
+        if expired:
+            self.expired += 1
+        else:
+            self._answer_failure(sender, number, "Unhandled", f"{self._path} has no handler for {tag}", "")
 
     def _answer_failure(self, sender: Sender, number: int, kind: str, message: str, told: str) -> None:
         body = pack([_text(kind), _text(message), _text(told)])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wakeful_runtime.transport.frames import CREDIT, REPLY, WELCOME, reply_item
+from wakeful_runtime.transport.frames import CREDIT, WELCOME, reply_head, reply_item
 from wakeful_runtime.transport.peer import FIRST_WINDOW
-from wakeful_runtime.wire import VERSION, array_header, pack
+from wakeful_runtime.wire import VERSION, pack
 
 MAX_WINDOW = 2048
 """Messages one sender may have here unconsumed; grown to from `FIRST_WINDOW` as it is used (facts: 1,024 to 4,096)."""
@@ -51,6 +51,7 @@ class Sender:
         self._places = places
         self._send = send
         self.gone = False
+        self._reply_head = b""
         places.granted += FIRST_WINDOW
 
     def welcome(self, path: str, incarnation: int) -> None:
@@ -75,7 +76,7 @@ class Sender:
 
     def reply(self, path: str, incarnation: int, number: int, status: int, form: int, body: bytes) -> bool:
         """Answer one of its asks; needs no credit, since it has reserved the place. False: it is gone."""
-        head = array_header(8) + pack([VERSION, REPLY, path, incarnation])[1:]
+        head = self._reply_head = self._reply_head or reply_head(path, incarnation)
         return self._out(head + reply_item(number, status, form, body))
 
     def leave(self) -> None:
