@@ -16,9 +16,14 @@ from typing import Any
 import structlog
 
 Work = Callable[[], "asyncio.Task[Any] | None"]
+Storing = Callable[[], bool]
+"""Whether the life waits for the store now."""
 Then = Callable[["asyncio.Task[Any]", Callable[..., Any]], None]
 
 _TASK: type = asyncio.Task
+
+STORING_S = 0.002
+"""Between looks whether a wait for the store is over, seconds."""
 
 TRIES = 10_000
 """Turns of the loop in which the work is looked for at rest."""
@@ -43,9 +48,12 @@ class Chaos:
         modes: what begins each mode; a host whose work is no task replaces some.
     """
 
-    def __init__(self, post: Callable[[Callable[[], None]], None], work: Work) -> None:
+    def __init__(
+        self, post: Callable[[Callable[[], None]], None], work: Work, storing: Storing = lambda: False
+    ) -> None:
         self._post = post
         self._work = work
+        self._storing = storing
         self._lost: tuple[asyncio.Task[Any], Callable[..., Any]] | None = None
         self._spinner: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("wakeful.chaos")
@@ -104,6 +112,11 @@ class Chaos:
 
     def _take_wakeup(self, then: Then, tries: int = TRIES) -> None:
         """Take the work's wake-up off the future it awaits; tried again while the work is about to run."""
+        if (
+            self._storing()
+        ):  # a wait for the store is no wait of the work's own: what is lost there would never be missed
+            asyncio.get_running_loop().call_later(STORING_S, self._take_wakeup, then, tries - 1)
+            return
         task = innermost(self._work())
         if task is None or task.done() or not tries:
             self._log.warning("chaos: nothing here awaits anything that could be lost")

@@ -29,7 +29,7 @@ class Deaths:
             if present is not None and not present.exited:
                 args = {"path": target, "incarnation": incarnation}
                 body = {"nonce": 0, "verb": "dead", "args": args}
-                self._supervisor.send(asker, present, "call", body)
+                self._supervisor.lane.send(asker, present, "call", body)
 
     async def _lives(self, target: str, incarnation: int) -> bool:
         own = self._supervisor.child(target)

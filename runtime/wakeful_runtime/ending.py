@@ -45,7 +45,7 @@ async def _explain(supervisor: Supervisor, child: Child, present: Present, judge
     )
 
     async def dump() -> tuple[tuple[str, ...], tuple[str, ...]]:
-        told = await supervisor.ask(child, "dump", {}, 1.0)
+        told = await supervisor.lane.ask(child, "dump", {}, 1.0)
         return tuple(told.get("tasks") or ()), tuple(told.get("threads") or ())
 
     found = await collect(lines.directory, child.path, present, dump)
@@ -93,7 +93,7 @@ def _plain(evidence: Evidence, line: str) -> dict[str, Any]:
 async def _unwound(supervisor: Supervisor, child: Child, present: Present) -> bool:
     """Cancel `run` and give it two seconds; whether the process left by itself."""
     reason = present.condemned
-    supervisor.send(child, present, "cancel", {"reason": reason.model_dump(mode="json") if reason else None})
+    supervisor.lane.send(child, present, "cancel", {"reason": reason.model_dump(mode="json") if reason else None})
     try:
         async with asyncio.timeout(CANCEL_WITHIN):
             await present.over.wait()

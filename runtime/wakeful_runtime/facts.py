@@ -101,6 +101,12 @@ class LifeClocks:
         with self._lock:
             self._checkpoint = {"name": name, "seq": seq, "at": at}
 
+    @property
+    def waiting_for(self) -> str | None:
+        """What it waits for now."""
+        with self._lock:
+            return self._waits[-1] if self._waits else None
+
     @contextmanager
     def waiting(self, what: str) -> Generator[None, None, None]:
         """The progress clock stands still inside; nests, also over tasks and threads."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import structlog
 
@@ -19,8 +19,9 @@ from wakeful_runtime.api import Api
 from wakeful_runtime.apiserver import ApiServer
 from wakeful_runtime.birth import Birth
 from wakeful_runtime.child import Body
-from wakeful_runtime.initclient import Disowned, Held, InitClient, Push, StopOrder
+from wakeful_runtime.initclient import Disowned, Held, InitClient, LifeGiven, Push, StopOrder
 from wakeful_runtime.lines import Lines
+from wakeful_runtime.lives import ExitReport
 from wakeful_runtime.logs import open_log
 from wakeful_runtime.nodeplan import NodeStart, read_start
 from wakeful_runtime.processes import boot_id
@@ -83,6 +84,7 @@ class GatewayProcess:
             server.open()
             await root.keeping.discover(root.children, spawned=False)
             await adopt(root)
+            await self._dismiss_strangers(lines)
             self._booted = True
             for push in self._early:
                 self._pushed(push)
@@ -124,6 +126,17 @@ class GatewayProcess:
                 self._log.warning("init does not answer the beat", error=str(error))
             await asyncio.sleep(BEAT_S)
 
+    def _root(self) -> Supervisor:
+        return self._supervisors[1]
+
+    async def _dismiss_strangers(self, lines: Lines) -> None:
+        """Lives whose supervisor is no part of the tree any more (the tree was changed) are taken over and ended."""
+        paths = {"gateway", *_supervisors_of(self._start.plan.root, "")}
+        table = await lines.init.table()
+        for row in table["table"]:
+            if row["owner"] not in paths and row["owner"] != "init" and row["path"] != "gateway":
+                await lines.init.give(row["path"], "gateway")
+
     def _pushed(self, push: Push) -> None:
         match push:
             case Disowned():
@@ -133,20 +146,31 @@ class GatewayProcess:
             case StopOrder():
                 if not self._stopping:
                     self._stopping = True
-                    root = self._supervisors[1]
-                    root.tell(StopAll(ExitReason(kind="shutdown", what=push.why, at=time.time())))
+                    self._root().tell(StopAll(ExitReason(kind="shutdown", what=push.why, at=time.time())))
+            case LifeGiven():
+                self._table([Held(push.life, push.pidfd, None)])
             case _:
-                for supervisor in self._supervisors:
-                    supervisor.pushed(push)
+                known = [supervisor.pushed(push) for supervisor in self._supervisors]
+                if not any(known) and isinstance(push, ExitReport):
+                    self._root().spawn(self._root().departures.acknowledge(push))
 
     def _table(self, held: list[Held]) -> None:
         for each in held:
-            for supervisor in self._supervisors:
-                supervisor.held(each)
+            mine = [supervisor for supervisor in self._supervisors if supervisor.held(each)]
+            if not mine:
+                self._root().spawn(self._root().strange(each))
 
     def _heard(self, kind: str, path: str, incarnation: int, token: str, body: Body) -> None:
         for supervisor in self._supervisors:
-            supervisor.heard(kind, path, incarnation, token, body)
+            supervisor.lane.heard(kind, path, incarnation, token, body)
+
+
+def _supervisors_of(plan: MonitorPlan, prefix: str) -> Iterator[str]:
+    for child in plan.children:
+        if child.monitor is not None:
+            path = f"{prefix}{child.name}"
+            yield path
+            yield from _supervisors_of(child.monitor, f"{path}/")
 
 
 def _settle(future: asyncio.Future[ExitReason]) -> Callable[[ExitReason], None]:

@@ -13,7 +13,7 @@ from wakeful.exits import ExitReason
 from wakeful.plan import ChildPlan
 from wakeful.rules.childstate import ChildState
 from wakeful.rules.events import KnownChild
-from wakeful_runtime.child import Body, Child, Present
+from wakeful_runtime.child import Body, Child
 from wakeful_runtime.lines import Lines
 from wakeful_runtime.store.client import StoreRefused
 
@@ -70,9 +70,7 @@ class Keeping:
             op, row = self._unsaved.pop(path)
             await self._lines.store.request(op, **row)
 
-    async def ended(
-        self, child: Child, present: Present, reason: ExitReason
-    ) -> tuple[ExitReason, tuple[int, ...] | None]:
+    async def ended(self, child: Child, reason: ExitReason) -> tuple[ExitReason, tuple[int, ...] | None]:
         """The reason as the store sees it (a committed outcome stands), and the run's checkpoints."""
         try:
             run = await self._lines.store.request("run", path=child.path)

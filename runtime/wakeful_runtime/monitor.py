@@ -18,9 +18,10 @@ from wakeful_runtime.birth import Birth
 from wakeful_runtime.child import Body
 from wakeful_runtime.go import unpack_value
 from wakeful_runtime.host import prepare
-from wakeful_runtime.initclient import Disowned, Held, InitClient, Push
+from wakeful_runtime.initclient import Disowned, Held, InitClient, LifeGiven, Push, StopOrder
 from wakeful_runtime.lifeline import Lifeline, open_lifeline
 from wakeful_runtime.lines import Lines
+from wakeful_runtime.lives import ExitReport
 from wakeful_runtime.processes import boot_id
 from wakeful_runtime.store.client import StoreClient
 from wakeful_runtime.supervisor import Supervisor
@@ -59,6 +60,7 @@ class MonitorProcess:
         self._pulse = lifeline.pulse
         self._log = structlog.get_logger("wakeful.monitor")
         self._pushes: list[Push] = []
+        self._booted = False
         self._supervisor: Supervisor | None = None
         self._finished: asyncio.Future[ExitReason] | None = None
 
@@ -77,8 +79,9 @@ class MonitorProcess:
             await supervisor.keeping.discover(supervisor.children, spawned=True)
             self._table(await lines.init.connect())
             await adopt(supervisor, paused=await supervisor.keeping.paused())
+            self._booted = True
             for push in self._pushes:
-                supervisor.pushed(push)
+                self._pushed(push)
             self._record.ready()
             self._pulse.ready(time.monotonic() - self._birth.forked_at)
             reason = await self._finished
@@ -113,19 +116,24 @@ class MonitorProcess:
     def _pushed(self, push: Push) -> None:
         if isinstance(push, Disowned):
             self._on_finished(ExitReason(kind="fenced", what=push.why, at=time.time()))
-        elif self._supervisor is not None:
-            self._supervisor.pushed(push)
-        else:
+        elif isinstance(push, LifeGiven):
+            self._table([Held(push.life, push.pidfd, None)])
+        elif self._supervisor is None or not self._booted:
             self._pushes.append(push)
+        elif not isinstance(push, StopOrder):
+            known = self._supervisor.pushed(push)
+            if not known and isinstance(push, ExitReport):
+                self._supervisor.spawn(self._supervisor.departures.acknowledge(push))
 
     def _table(self, held: list[Held]) -> None:
         if self._supervisor is not None:
             for each in held:
-                self._supervisor.held(each)
+                if not self._supervisor.held(each):
+                    self._supervisor.spawn(self._supervisor.strange(each))
 
     def _heard(self, kind: str, path: str, incarnation: int, token: str, body: Body) -> None:
         if self._supervisor is not None:
-            self._supervisor.heard(kind, path, incarnation, token, body)
+            self._supervisor.lane.heard(kind, path, incarnation, token, body)
 
 
 async def _answer(verbs: Verbs, verb: str, args: Body, answer: Any) -> None:

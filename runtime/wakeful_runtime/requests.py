@@ -43,7 +43,7 @@ class Requests:
         else:
             reply = {"ok": True, "value": value}
         if not present.exited:
-            self._supervisor.send(child, present, "reply", {"nonce": body.get("nonce"), **reply})
+            self._supervisor.lane.send(child, present, "reply", {"nonce": body.get("nonce"), **reply})
 
     async def _carry_out(self, child: Child, verb: str, args: Body) -> Any:
         match verb:

@@ -71,7 +71,7 @@ class Stage:
         self.inbox = Inbox()
         self.mailbox: Mailbox
         self.store: StoreClient
-        self.chaos = Chaos(lifeline.postbox.post, work)
+        self.chaos = Chaos(lifeline.postbox.post, work, lambda: self.clocks.waiting_for == "store")
         self._order = order
         self._work = work
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -19,24 +19,22 @@ from wakeful.rules import commands as c
 from wakeful.rules import events as e
 from wakeful.rules.childstate import ChildState
 from wakeful.rules.supervision import Supervision
-from wakeful_runtime.child import Body, Child, Present
+from wakeful_runtime.child import Child, Present
+from wakeful_runtime.childlane import ChildLane
 from wakeful_runtime.deaths import Deaths
+from wakeful_runtime.departures import Departures
 from wakeful_runtime.ending import end_hard
-from wakeful_runtime.initclient import Held, InitRefused, LifeContinued, LifeEmpty, LifeStopped, Push
+from wakeful_runtime.initclient import Held, InitRefused, LifeContinued, LifeEmpty, LifeStopped
 from wakeful_runtime.keeping import Keeping
 from wakeful_runtime.launch import Begun, LaunchRefused, launch
 from wakeful_runtime.lines import Lines
 from wakeful_runtime.lives import ExitReport
-from wakeful_runtime.reasons import needs_last_words, reason_of
 from wakeful_runtime.requests import Requests
 from wakeful_runtime.restartlimit import RestartLimit
 from wakeful_runtime.watch import Watch
 
 FAILED = 70
 """Exit status of a supervisor that can't go on (EX_SOFTWARE)."""
-
-LAST_WORDS_S = 0.1
-"""How long an exit report waits for the child's own last words, which come on another socket."""
 
 
 class Supervisor:
@@ -69,16 +67,17 @@ class Supervisor:
         self.watch = Watch(self)
         self.deaths = Deaths(self)
         self.requests = Requests(self)
+        self.lane = ChildLane(self)
+        self.departures = Departures(self)
         self.on_parked = on_parked
         self.answers: dict[str, asyncio.Future[str]] = {}
         self._limit = limit or RestartLimit()
         self._on_finished = on_finished
         self._events: deque[e.Event] = deque()
         self._telling = False
-        self._written: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._alarm: asyncio.TimerHandle | None = None
-        self._booted = asyncio.Event()
+        self.booted = asyncio.Event()
         self._log = structlog.get_logger("wakeful.supervisor").bind(supervisor=lines.path)
 
     def path_of(self, name: str) -> str:
@@ -100,7 +99,7 @@ class Supervisor:
     def tell(self, event: e.Event) -> None:
         """Tell the rule, and carry out what it commands; what comes before `boot` is told after it."""
         self._events.append(event)
-        if self._telling or not self._booted.is_set():
+        if self._telling or not self.booted.is_set():
             return
         self._drain()
 
@@ -116,17 +115,17 @@ class Supervisor:
     def boot(self, known: tuple[e.KnownChild, ...], *, paused: bool = False) -> None:
         """Begin, with what is known of the children."""
         self._events.appendleft(e.Boot(known, paused=paused))
-        self._booted.set()
+        self.booted.set()
         self._drain()
         for child in self.children.values():
             if child.present is not None and not child.present.exited:
                 self.watch.begin(child, adopted=True)
 
-    def held(self, held: Held) -> None:
-        """Init holds this life of ours: take it over, or take its exit report."""
+    def held(self, held: Held) -> bool:
+        """Init holds this life: take it over, or take its exit report. False: no child of ours has this path."""
         child = self.child(held.life.path)
         if child is None:
-            return
+            return False
         present = child.present
         if present is None or present.life.incarnation < held.life.incarnation:
             child.present = present = Present(held.life, held.life.incarnation, held.pidfd, went=True)
@@ -135,59 +134,33 @@ class Supervisor:
             present.pidfd = held.pidfd
         if held.exit is not None:
             self.pushed(held.exit)
-        self._hear_early_hello(child, present)
+        self.lane.take_early_hello(child, present)
+        return True
 
-    def pushed(self, push: Push) -> None:
-        """News from init."""
+    async def strange(self, held: Held) -> None:
+        """A life that nothing in the tree accounts for (the tree was changed): it is ended, and forgotten."""
+        life = held.life
+        self._log.warning("a life that is no part of the tree", path=life.path, incarnation=life.incarnation)
+        if held.pidfd is not None:
+            os.close(held.pidfd)
+        if held.exit is not None:
+            await self.departures.acknowledge(held.exit)
+        else:
+            await self.lines.init.end(life.path, life.incarnation)
+
+    def pushed(self, push: ExitReport | LifeEmpty | LifeStopped | LifeContinued) -> bool:
+        """News from init about a life. False: no child of ours has this path."""
+        child = self.child(push.path)
+        if child is None:
+            return False
         match push:
             case ExitReport():
-                child = self.child(push.path)
-                if child is None:
-                    return
-                present = child.living(push.incarnation)
-                if present is not None:
-                    present.exited = True
-                    present.over.set()
-                    self.spawn(self._ended(child, present, push))
-                elif child.present is None or child.present.life.incarnation != push.incarnation:
-                    self.spawn(self._acknowledge(push.path, push.incarnation))
+                self.departures.exited(child, push)
             case LifeEmpty():
-                child = self.child(push.path)
-                if child is not None:
-                    self.tell(e.Emptied(child.name, push.incarnation))
+                self.tell(e.Emptied(child.name, push.incarnation))
             case LifeStopped() | LifeContinued():
-                child = self.child(push.path)
-                if child is not None:
-                    self.watch.stopped(child, push.incarnation, isinstance(push, LifeStopped))
-            case _:
-                return
-
-    async def _ended(self, child: Child, present: Present, report: ExitReport) -> None:
-        await self._booted.wait()
-        if needs_last_words(present, report):
-            deadline = self.lines.clock() + LAST_WORDS_S
-            while present.bye is None and self.lines.clock() < deadline:
-                self.lines.control.drain()
-                await asyncio.sleep(0.005)
-        state = self.state(child)
-        reason = reason_of(present, report, ordered=state.ordered if state else None)
-        checkpoints: tuple[int, ...] | None = None
-        if child.stored:
-            reason, checkpoints = await self.keeping.ended(child, present, reason)
-        self.watch.over(child, present, reason)
-        present.close()
-        self.tell(e.Ended(child.name, present.number, reason, report.empty, checkpoints))
-        self.requests.ring()
-        if child.name in self._written:
-            await self._written.pop(child.name)
-        await self.keeping.flush()
-        await self._acknowledge(child.path, present.life.incarnation)
-
-    async def _acknowledge(self, path: str, incarnation: int) -> None:
-        try:
-            await self.lines.init.ack(path, incarnation)
-        except NodeError as error:
-            self._log.warning("exit report not acknowledged", path=path, error=str(error))
+                self.watch.stopped(child, push.incarnation, isinstance(push, LifeStopped))
+        return True
 
     # what is commanded
 
@@ -213,9 +186,7 @@ class Supervisor:
                 return
             case c.EndLife():
                 child = self.children[command.child]
-                if child.stored and child.present is not None:
-                    writing = self.keeping.end_life(child, child.present.life.incarnation, command.reason)
-                    self._written[child.name] = asyncio.get_running_loop().create_task(writing)
+                self.departures.write(child, command.reason)
             case c.EndOrphans():
                 self.spawn(self._end_orphans(self.children[command.child]))
             case c.EndRun():
@@ -260,20 +231,13 @@ class Supervisor:
         child.present = begun.present
         child.run_id, child.run_started_at = begun.run_id, begun.run_started_at
         self.watch.begin(child, adopted=False)
-        self._hear_early_hello(child, begun.present)
-
-    def _hear_early_hello(self, child: Child, present: Present) -> None:
-        """A hello may come before init has told of its life."""
-        if child.hello is not None and child.hello[0] == present.life.incarnation:
-            _, token, body = child.hello
-            child.hello = None
-            self.heard("hello", child.path, present.life.incarnation, token, body)
+        self.lane.take_early_hello(child, begun.present)
 
     def _stop_life(self, command: c.StopLife) -> None:
         child = self.children[command.child]
         present = child.numbered(command.incarnation)
         if present is not None:
-            self.send(
+            self.lane.send(
                 child,
                 present,
                 "stop",
@@ -321,86 +285,6 @@ class Supervisor:
         state = self.state(child) if child else None
         incarnation = state.incarnation if state else self.lines.incarnation
         self.lines.journal(note.event, path, int(str(note.fields.get("incarnation", incarnation))), note.fields)
-
-    # the control lane
-
-    def heard(self, kind: str, path: str, incarnation: int, token: str, body: Body) -> None:
-        """A message of a child's control thread; anything that isn't from its present life is dropped."""
-        child = self.child(path)
-        if child is None:
-            return
-        present = child.living(incarnation)
-        if present is None:
-            if kind == "hello" and (child.present is None or child.present.life.incarnation < incarnation):
-                child.hello = (incarnation, token, body)
-            return
-        if present.life.token != token:
-            self._log.warning("control message with a wrong token", path=path, incarnation=incarnation)
-            return
-        match kind:
-            case "hello":
-                self._hello(child, present, body)
-            case "event" if body.get("event") == "watch":
-                self.spawn(self.deaths.watch(child, str(body.get("target")), int(body.get("incarnation") or 0)))
-            case "answer" | "event":
-                self.watch.heard(child, present, kind, body)
-            case "ready":
-                self._ready(child, present)
-            case "request":
-                self.spawn(self.requests.answer(child, present, body))
-            case "bye":
-                present.bye = ExitReason.model_validate(body.get("reason"))
-            case _:
-                waiter = present.waiters.pop(int(body.get("nonce") or 0), None)
-                if waiter is not None:
-                    waiter(body)
-
-    def _hello(self, child: Child, present: Present, body: Body) -> None:
-        present.connected = True
-        if present.go is not None and not present.went:
-            present.went = True
-            self.lines.control.send(child.path, present.life.incarnation, present.life.token, "go", present.go)
-        waiting, present.orders = present.orders, []
-        for kind, order in waiting:
-            self.lines.control.send(child.path, present.life.incarnation, present.life.token, kind, order)
-        self.watch.heard(child, present, "hello", body)
-        if body.get("ready"):
-            self._ready(child, present)
-
-    def _ready(self, child: Child, present: Present) -> None:
-        if not present.ready:
-            present.ready = True
-            self.watch.ready(child, present)
-            if self._booted.is_set():
-                self.tell(e.Ready(child.name, present.number))
-
-    def send(self, child: Child, present: Present, kind: str, body: Body) -> None:
-        """To the child's control thread: now, or as soon as it connects."""
-        if present.connected:
-            self.lines.control.send(child.path, present.life.incarnation, present.life.token, kind, body)
-        else:
-            present.orders.append((kind, body))
-
-    async def ask(self, child: Child, kind: str, body: Body, timeout: float) -> Body:
-        """A control message that is answered with the same nonce.
-
-        Raises:
-            NodeError: it has no life, or gave no answer within `timeout` seconds.
-        """
-        present = child.present
-        if present is None or present.exited:
-            raise NodeError(f"{child.path} is not running")
-        nonce = self.lines.number()
-        answer: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
-        present.waiters[nonce] = lambda got: None if answer.done() else answer.set_result(got)
-        try:
-            self.send(child, present, kind, {"nonce": nonce, **body})
-            async with asyncio.timeout(timeout):
-                return await answer
-        except TimeoutError:
-            raise NodeError(f"{child.path} did not answer within {timeout:g} s") from None
-        finally:
-            present.waiters.pop(nonce, None)
 
     # children that come and go
 

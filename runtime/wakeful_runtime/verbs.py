@@ -56,7 +56,7 @@ class Verbs:
 
     async def _forward(self, child: Child, verb: str, args: Body) -> Any:
         limit = CALL_S + float(args.get("wait") or 0)
-        told = await self._supervisor.ask(child, "call", {"verb": verb, "args": args}, limit)
+        told = await self._supervisor.lane.ask(child, "call", {"verb": verb, "args": args}, limit)
         if told.get("error") == "timeout":
             raise TimeoutError
         return _value(told)
@@ -85,7 +85,7 @@ class Verbs:
             case "mail":
                 return await self._mail(child, args)
             case "dump":
-                told = await self._supervisor.ask(child, "dump", {}, 2.0)
+                told = await self._supervisor.lane.ask(child, "dump", {}, 2.0)
                 return {"path": child.path, "tasks": told.get("tasks"), "threads": told.get("threads")}
             case _:
                 raise NodeError(f"there is no verb {verb!r}")
@@ -108,7 +108,7 @@ class Verbs:
         wait = float(args.get("wait") or 0)
         call = {"verb": "mail", "args": args["mail"]}
         try:
-            told = await self._supervisor.ask(child, "call", call, wait or CALL_S)
+            told = await self._supervisor.lane.ask(child, "call", call, wait or CALL_S)
         except NodeError:
             if wait and child.present is not None and not child.present.exited:
                 raise TimeoutError from None
@@ -128,7 +128,7 @@ class Verbs:
         elif mode == "stop":
             await self._supervisor.lines.init.signal(child.path, present.life.incarnation, 19)
         else:
-            self._supervisor.send(child, present, "chaos", {"mode": mode})
+            self._supervisor.lane.send(child, present, "chaos", {"mode": mode})
         return told
 
     async def _add(self, args: Body) -> Body:
@@ -166,7 +166,7 @@ class Verbs:
 
     async def _rows_below(self, child: Child) -> list[Body]:
         try:
-            told = await self._supervisor.ask(child, "call", {"verb": "rows", "args": {}}, ROWS_S)
+            told = await self._supervisor.lane.ask(child, "call", {"verb": "rows", "args": {}}, ROWS_S)
         except NodeError:
             return [{**row, "verdict": row.get("verdict") or "stale"} for row in self._last_rows.get(child.path, [])]
         rows: list[Body] = list(told.get("value") or [])

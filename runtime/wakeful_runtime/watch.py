@@ -243,7 +243,7 @@ class Watch:
             present.facts = present.facts.sent(Probe(nonce, now))
             self._asked.add(child.name)
         if present.connected:
-            self._supervisor.send(child, present, "probe", {"nonce": nonce})
+            self._supervisor.lane.send(child, present, "probe", {"nonce": nonce})
 
     # when to wake up
 

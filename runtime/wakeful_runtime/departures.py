@@ -1,0 +1,81 @@
+"""How an exit becomes an end: last words, the reason, the record, the acknowledgement."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from wakeful.errors import NodeError
+from wakeful.exits import ExitReason
+from wakeful.rules.events import Ended
+from wakeful_runtime.child import Child, Present
+from wakeful_runtime.lives import ExitReport
+from wakeful_runtime.reasons import needs_last_words, reason_of
+
+if TYPE_CHECKING:
+    from wakeful_runtime.supervisor import Supervisor
+
+LAST_WORDS_S = 0.1
+"""How long an exit report waits for the child's own last words, which come on another socket."""
+
+LOOK_S = 0.005
+
+
+class Departures:
+    """The ends of a supervisor's children. An exit is acknowledged when all it caused is kept."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._written: dict[str, asyncio.Task[None]] = {}
+        self._log = structlog.get_logger("wakeful.supervisor").bind(supervisor=supervisor.lines.path)
+
+    def exited(self, child: Child, report: ExitReport) -> None:
+        """Init has reported an exit; it repeats that until it is acknowledged."""
+        present = child.living(report.incarnation)
+        if present is not None:
+            present.exited = True
+            present.over.set()
+            self._supervisor.spawn(self._ended(child, present, report))
+        elif child.present is None or child.present.life.incarnation != report.incarnation:
+            self._supervisor.spawn(self.acknowledge(report))
+
+    def write(self, child: Child, reason: ExitReason) -> None:
+        """Write how the present life ended; begun before its next one is."""
+        if child.stored and child.present is not None:
+            writing = self._supervisor.keeping.end_life(child, child.present.life.incarnation, reason)
+            self._written[child.name] = asyncio.get_running_loop().create_task(writing)
+
+    async def _ended(self, child: Child, present: Present, report: ExitReport) -> None:
+        supervisor = self._supervisor
+        await supervisor.booted.wait()
+        if needs_last_words(present, report):
+            await self._last_words(present)
+        state = supervisor.state(child)
+        reason = reason_of(present, report, ordered=state.ordered if state else None)
+        checkpoints: tuple[int, ...] | None = None
+        if child.stored:
+            reason, checkpoints = await supervisor.keeping.ended(child, reason)
+        supervisor.watch.over(child, present, reason)
+        present.close()
+        supervisor.tell(Ended(child.name, present.number, reason, report.empty, checkpoints))
+        supervisor.requests.ring()
+        if child.name in self._written:
+            await self._written.pop(child.name)
+        await supervisor.keeping.flush()
+        await self.acknowledge(report)
+
+    async def _last_words(self, present: Present) -> None:
+        control, clock = self._supervisor.lines.control, self._supervisor.lines.clock
+        deadline = clock() + LAST_WORDS_S
+        while present.bye is None and clock() < deadline:
+            control.drain()
+            await asyncio.sleep(LOOK_S)
+
+    async def acknowledge(self, report: ExitReport) -> None:
+        """Init may forget it."""
+        try:
+            await self._supervisor.lines.init.ack(report.path, report.incarnation)
+        except NodeError as error:
+            self._log.warning("exit report not acknowledged", path=report.path, error=str(error))
