@@ -44,6 +44,7 @@ class Api:
             "status": self._status,
             "down": self._down,
             "resolve": self._resolve,
+            "alive": self._alive,
             "review": self._review,
             **self._history.verbs,
             **self._sessions.verbs,
@@ -132,6 +133,15 @@ class Api:
 
     async def _resolve(self, args: Body) -> str:
         return str(find_row(await self.rows(), str(args["path"]))["path"])
+
+    async def _alive(self, args: Body) -> bool:
+        """Whether that life is still there, as init knows it; True where init can't be asked now."""
+        try:
+            table = await self._lines.init.table()
+        except NodeError:
+            return True
+        wanted = (args["path"], args["incarnation"])
+        return any((row["path"], row["incarnation"]) == wanted and row["state"] != "exited" for row in table["table"])
 
     async def _review(self, args: Body) -> list[Body]:
         return [row for row in await self.rows() if row["state"] == "review"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from wakeful.errors import NodeError
+from wakeful.life import Courier
 from wakeful.ref import Ref
 from wakeful_runtime.answers import Spawned, outcome_of, spawn_arguments, spawned
 from wakeful_runtime.client import CALL_S, Client
@@ -21,11 +22,25 @@ class AsyncClient:
 
     Args:
         directory: the node's.
+        courier: what refs it hands out send by: inside an actor its own mailbox; None: a lane of its own (`open`).
     """
 
-    def __init__(self, directory: Path | str | None = None) -> None:
+    def __init__(self, directory: Path | str | None = None, courier: Courier | None = None) -> None:
         self._directory = directory
+        self._courier = courier
         self._outsider: Outsider | None = None
+
+    async def open(self) -> None:
+        """Make sure a node runs there, and be able to speak to its actors.
+
+        Raises:
+            NoNode: none runs there.
+        """
+        await self.call("status")
+        if self._courier is None:
+            self._outsider = Outsider(self._directory)
+            await self._outsider.open()
+            self._courier = self._outsider
 
     async def __aenter__(self) -> Self:
         return self
@@ -37,7 +52,7 @@ class AsyncClient:
         """Let go of the node; it runs on."""
         if self._outsider is not None:
             await self._outsider.close()
-            self._outsider = None
+            self._outsider = self._courier = None
 
     async def call(self, verb: str, args: dict[str, Any] | None = None, *, timeout: float = CALL_S) -> Any:
         """One verb of api.md §3.
@@ -53,9 +68,9 @@ class AsyncClient:
 
     def actor(self, path: str) -> Ref:
         """A ref to an actor of the node, from outside of it."""
-        if self._outsider is None:
-            self._outsider = Outsider(self._directory)
-        return Ref(path, self._outsider)
+        if self._courier is None:
+            raise NodeError("this client was not opened: write `async with connect() as node:`")
+        return Ref(path, self._courier)
 
     async def sessions_spawn(
         self,
@@ -153,7 +168,7 @@ class Connecting:
         await self._client.close()
 
     async def _open(self) -> AsyncClient:
-        await self._client.call("status")
+        await self._client.open()
         return self._client
 
 

@@ -13,8 +13,22 @@ from wakeful_runtime.directory import NodeDirectory, default_directory
 from wakeful_runtime.transport.calls import CallClient
 
 READ_ONLY = frozenset(
-    "ps tree status resolve review events checkpoints incidents why sessions_list session_status sessions_history"
-    " sessions_result".split()
+    [
+        "alive",
+        "ps",
+        "tree",
+        "status",
+        "resolve",
+        "review",
+        "events",
+        "checkpoints",
+        "incidents",
+        "why",
+        "sessions_list",
+        "session_status",
+        "sessions_history",
+        "sessions_result",
+    ]
 )
 """Verbs that may be asked again when an answer is late (the gateway was replaced)."""
 
@@ -66,7 +80,9 @@ class Client:
         """
         asked = dict(args or {})
         waits = float(asked.get("timeoutSeconds") or 0)
-        answer = self._calls.call(verb, asked, timeout + waits, again=_AGAIN_S if verb in READ_ONLY and not waits else None)
+        answer = self._calls.call(
+            verb, asked, timeout + waits, again=_AGAIN_S if verb in READ_ONLY and not waits else None
+        )
         if answer is None:
             if not runs_in(self.directory):
                 raise NoNode(f"no node runs in {self.directory.root} any more")
@@ -92,7 +108,9 @@ class Client:
         Raises:
             SpawnRefused: a limit, or a bad argument.
         """
-        return spawned(self.call("sessions_spawn", spawn_arguments(task, agent_id, label, run_timeout_seconds, cleanup, args)))
+        return spawned(
+            self.call("sessions_spawn", spawn_arguments(task, agent_id, label, run_timeout_seconds, cleanup, args))
+        )
 
     def result(self, key: str, timeout: float | None = None) -> Any:
         """What the session's run returned; waits for it.

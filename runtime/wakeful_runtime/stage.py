@@ -18,6 +18,7 @@ from wakeful.life import MailItem
 from wakeful.message import Message
 from wakeful.plan import ChildPlan
 from wakeful_runtime import dumps
+from wakeful_runtime.asyncclient import AsyncClient
 from wakeful_runtime.chaos import Chaos
 from wakeful_runtime.durable import post
 from wakeful_runtime.entry import entry
@@ -185,7 +186,7 @@ class Stage:
         from wakeful_runtime.client import Client
 
         root = self._birth.directory.root
-        return Client(root) if self.plan.blocking else AsyncClient(root)
+        return Client(root) if self.plan.blocking else AsyncClient(root, self.mailbox)
 
     def _dump(self) -> tuple[list[str], list[str]]:
         return dumps.tasks(self._loop, self._work()), dumps.threads()
