@@ -10,7 +10,7 @@ from wakeful_runtime.blame import is_users
 
 _LINE = re.compile(r"^\s+(.+):(\d+) in (.+)$")
 _DUMPED = re.compile(r'^\s+File "(.+)", line (\d+) in (.+)$')
-_IDLE = ("selectors.py", "uvloop")
+_LOOPS = ("run_forever", "run_until_complete")
 
 Users = Callable[[str], bool]
 
@@ -18,8 +18,8 @@ Users = Callable[[str], bool]
 def hung_at(tasks: Iterable[str], threads: Iterable[str], dump: str, *, users: Users = is_users) -> str:
     """`file.py:123 in fetch`, or empty.
 
-    A main thread at work is where it hangs: its innermost line of the user's. One that waits for events hangs in what
-    its first task awaits.
+    A main thread at work is where it hangs: its innermost line of the user's that the event loop called. One that
+    waits for events, or is between two turns of its loop, hangs in what its first task awaits.
 
     Args:
         tasks: as the control thread tells them, the run's first, innermost line last.
@@ -29,18 +29,20 @@ def hung_at(tasks: Iterable[str], threads: Iterable[str], dump: str, *, users: U
     """
     stacks = list(threads)
     main = [text for text in stacks if text.startswith("thread MainThread")]
-    busy = [text for text in main if not _idle(text)]
+    called = [_inside_loop(text) for text in main]
     others = [text for text in stacks if text not in main]
-    for text in (*busy, *tasks, *main, *others):
+    for text in (*called, *tasks, *main, *others):
         found = _innermost(text, users)
         if found:
             return found
     return _dumped(dump, users)
 
 
-def _idle(text: str) -> bool:
-    last = _LINE.match(text.rstrip().rpartition("\n")[2])
-    return last is not None and last[1].endswith(_IDLE)
+def _inside_loop(stack: str) -> str:
+    """What the event loop called; all of it where no loop runs."""
+    lines = stack.splitlines()
+    drivers = [number for number, line in enumerate(lines) if line.endswith(_LOOPS)]
+    return "\n".join(lines[drivers[-1] :] if drivers else lines)
 
 
 def _innermost(text: str, users: Users) -> str:

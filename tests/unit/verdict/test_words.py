@@ -12,8 +12,12 @@ from wakeful_runtime.hungline import hung_at
 from wakeful_runtime.incidents import incident_of, markdown, why_lines
 
 LIB = "/usr/lib/python3.11"
-IDLE_MAIN = f"thread MainThread\n  {LIB}/asyncio/base_events.py:603 in run\n  {LIB}/selectors.py:468 in select"
-BUSY_MAIN = f"thread MainThread\n  {LIB}/runners.py:3 in run\n  /home/u/agent.py:7 in spin\n  {LIB}/re.py:2 in match"
+LOOP = (
+    f"thread MainThread\n  /home/u/agent.py:99 in main\n  {LIB}/asyncio/base_events.py:603 in BaseEventLoop.run_forever"
+)
+IDLE_MAIN = f"{LOOP}\n  {LIB}/selectors.py:468 in select"
+TURNING = f"{LOOP}\n  {LIB}/asyncio/events.py:80 in Handle._run"
+BUSY_MAIN = f"{LOOP}\n  /home/u/agent.py:7 in spin\n  {LIB}/re.py:2 in match"
 TASK = f"task run\n  /home/u/agent.py:41 in fetch\n  {LIB}/asyncio/queues.py:158 in get\n  waits for a Future"
 DUMP = (
     'Thread 0x1 (most recent call first):\n  File "/usr/lib/python3.11/threading.py", line 1 in wait\n\n'
@@ -31,9 +35,11 @@ def users(file: str) -> bool:
     [
         ([TASK], [IDLE_MAIN], "", ":41 in fetch"),
         ([TASK], [BUSY_MAIN], "", ":7 in spin"),
+        ([TASK], [TURNING], "", ":41 in fetch"),
+        ([], ["thread MainThread\n  /home/u/agent.py:5 in run\n  /usr/lib/ssl.py:1 in read"], "", ":5 in run"),
         ([], [], DUMP, ":12 in parse"),
         ([], [], "", ""),
-        (["task run\n  waits for a Future"], [IDLE_MAIN], "", ""),
+        (["task run\n  waits for a Future"], [IDLE_MAIN], "", ":99 in main"),
     ],
 )
 def test_the_innermost_line_of_the_users_is_the_one_it_hangs_in(
