@@ -9,30 +9,22 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
-import zmq
 
-from wakeful.errors import AskError, CodecError, NodeError
+from wakeful.errors import AskError, NodeError
 from wakeful.message import Message, Request
 from wakeful_runtime.bodies import reply_shape
 from wakeful_runtime.directory import NodeDirectory
+from wakeful_runtime.transport.answers import DeadLetter
+from wakeful_runtime.transport.answers import Handler as Handler
 from wakeful_runtime.transport.asks import Ask, Sweep
-from wakeful_runtime.transport.context import NOBLOCK, RCVMORE, SEND_MORE, Socket, quick, router
-from wakeful_runtime.transport.drain import Drain
-from wakeful_runtime.transport.frames import HELLO, MAIL, read, read_hello, read_mail
+from wakeful_runtime.transport.intake import Intake
 from wakeful_runtime.transport.peer import Home, Peer
-from wakeful_runtime.transport.pump import DeadLetter, OnError, Pump
-from wakeful_runtime.transport.pump import Handler as Handler
-from wakeful_runtime.transport.sender import Places, Sender
+from wakeful_runtime.transport.pump import OnError, Pump
 
 R = TypeVar("R")
-
-PURGE_AT = 1024
-"""Senders known before those that are gone are looked for."""
-
-EVERYTHING = 1_000_000
 
 
 class Mailbox:
@@ -64,14 +56,8 @@ class Mailbox:
         self._pump = Pump(path, incarnation)
         self._numbers = itertools.count(1)
         self._peers: dict[str, Peer] = {}
-        self._senders: dict[bytes, Sender] = {}
-        self._newest: dict[str, int] = {}
-        self._purge_at = PURGE_AT
-        self._places = Places()
-        self._socket: Socket | None = None
-        self._write: Callable[..., Any]
-        self._receive: Callable[..., bytes]
-        self._drain: Drain | None = None
+        self._tells: dict[str, Callable[[Message], None]] = {}
+        self._intake: Intake | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._home: Home | None = None
         self._sweep: Sweep | None = None
@@ -91,11 +77,11 @@ class Mailbox:
     @property
     def on_dead_letter(self) -> DeadLetter | None:
         """Called with `{why, sender, to, tag, count, …}` for messages that nobody handles."""
-        return self._pump.on_dead_letter
+        return self._pump.answers.on_dead_letter
 
     @on_dead_letter.setter
     def on_dead_letter(self, hook: DeadLetter | None) -> None:
-        self._pump.on_dead_letter = hook
+        self._pump.answers.on_dead_letter = hook
 
     @property
     def on_handled(self) -> Callable[[int], None] | None:
@@ -124,12 +110,12 @@ class Mailbox:
     @property
     def dead_letters(self) -> int:
         """Messages for which there was no handler, or that weren't what their type says."""
-        return self._pump.dead_letters
+        return self._pump.answers.dead_letters
 
     @property
     def expired(self) -> int:
         """Requests that came after their deadline, and weren't handled."""
-        return self._pump.expired
+        return self._pump.answers.expired
 
     async def open(self) -> None:
         """Bind, on the running loop.
@@ -145,13 +131,8 @@ class Mailbox:
         if not self._bind:
             return
         endpoint = self._directory.mailbox(self.path)
-        try:
-            self._socket = router(endpoint)
-        except zmq.ZMQError as error:
-            raise NodeError(f"can't listen at {endpoint}: {error}") from None
-        self._write, self._receive = quick(self._socket)
-        self._drain = Drain(self._socket, self._take)
-        self._drain.start(self._loop)
+        self._intake = Intake(self.path, self.incarnation, endpoint, self._pump.offer, self._bad_frame)
+        self._intake.open(self._loop)
 
     def close(self) -> None:
         """What was sent may still leave, for 100 ms. Asks under way end with AskError."""
@@ -165,11 +146,10 @@ class Mailbox:
             if unsent:
                 self._lost_with(peer.path, 0, unsent, "the sender was closed before they could be sent")
         self._peers.clear()
-        if self._drain is not None:
-            self._drain.stop()
-        if self._socket is not None:
-            self._socket.close()
-        self._socket = self._drain = self._home = self._sweep = self._loop = None
+        self._tells.clear()
+        if self._intake is not None:
+            self._intake.close()
+        self._intake = self._home = self._sweep = self._loop = None
 
     def serve(self, table: Mapping[str, Handler]) -> None:
         """The handlers, by type tag; until then messages wait."""
@@ -184,9 +164,8 @@ class Mailbox:
         peer = self._peers.get(path)
         if peer is not None:
             peer.dead(incarnation)
-        for key, sender in list(self._senders.items()):
-            if sender.path == path and sender.incarnation <= incarnation:
-                self._forget(key)
+        if self._intake is not None:
+            self._intake.dead(path, incarnation)
 
     # the courier
 
@@ -197,10 +176,10 @@ class Mailbox:
             MailboxFull: 10,000 messages wait here for that path.
             CodecError: it can't travel, or would not come back equal.
         """
-        peer = self._peers.get(to)
-        if peer is None:
-            peer = self._dial(to)
-        peer.tell(message)
+        tell = self._tells.get(to)
+        if tell is None:
+            tell = self._dial(to).outbox.tell
+        tell(message)
 
     def tell_durable(self, to: str, message: Message) -> Awaitable[None]:
         """Done when the store has committed it.
@@ -214,8 +193,8 @@ class Mailbox:
 
     async def drain(self, to: str) -> None:
         """Done when at least half the places for `to` are free again."""
-        peer = self._peers.get(to)
-        waiter = peer.drain() if peer is not None else None
+        peer, loop = self._peers.get(to), self._loop
+        waiter = peer.outbox.room(loop) if peer is not None and loop is not None else None
         if peer is not None and waiter is not None:
             peer.flush()
             await waiter
@@ -253,6 +232,7 @@ class Mailbox:
         if self._home is None:
             raise AskError(f"the mailbox of {self.path} is not open")
         peer = self._peers[to] = Peer(self._home, to, self._directory.mailbox(to))
+        self._tells[to] = peer.outbox.tell
         peer.open()
         return peer
 
@@ -260,83 +240,6 @@ class Mailbox:
         for peer in list(self._peers.values()):
             if peer.asks:
                 peer.read()
-
-    def _send(self, key: bytes, frame: bytes) -> bool:
-        socket, drain = self._socket, self._drain
-        if socket is None or drain is None:
-            return False
-        try:
-            self._write(key, SEND_MORE)
-            self._write(frame, NOBLOCK)
-        except zmq.ZMQError:
-            self._forget(key)
-            return False
-        finally:
-            drain.sent()
-        return True
-
-    def _take(self) -> None:
-        socket = self._socket
-        assert socket is not None
-        key = self._receive(NOBLOCK)
-        if key not in self._senders and not socket.getsockopt(RCVMORE):
-            self._bad_frame(repr(key), "the rest of a message of several parts")
-            return
-        try:
-            frame = read(self._receive(NOBLOCK))
-            if frame[1] == MAIL:
-                self._mail(key, frame)
-            elif frame[1] == HELLO:
-                self._hello(key, frame)
-            else:
-                raise CodecError(f"a frame of kind {frame[1]}")
-        except CodecError as error:
-            while socket.getsockopt(RCVMORE):
-                socket.recv(NOBLOCK)
-            self._bad_frame(repr(key), str(error))
-
-    def _mail(self, key: bytes, frame: list[Any]) -> None:
-        runs = read_mail(frame)
-        _, _, base, path, incarnation, to, life, _ = frame[:8]
-        if to != self.path or life > self.incarnation:
-            raise CodecError(f"a batch for {to} (life {life}); this is {self.path} (life {self.incarnation})")
-        sender = self._senders.get(key) or self._meet(key, path, incarnation, base)
-        count = len(runs[0].items) if len(runs) == 1 else sum([len(run.items) for run in runs])
-        if not sender.arrived(base, count):
-            sender.consumed += count
-            raise CodecError(f"{count} messages of {path} beyond what it was granted")
-        self._pump.offer(sender, runs, count)
-
-    def _hello(self, key: bytes, frame: list[Any]) -> None:
-        sent, path, incarnation = read_hello(frame)
-        sender = self._senders.get(key) or self._meet(key, path, incarnation, sent)
-        sender.arrived(sent, 0)
-        sender.welcome(self.path, self.incarnation)
-
-    def _meet(self, key: bytes, path: str, incarnation: int, begun: int) -> Sender:
-        if incarnation < self._newest.get(path, 0):
-            raise CodecError(f"from life {incarnation} of {path}, which has a newer one")
-        if incarnation > self._newest.get(path, 0):
-            self._newest[path] = incarnation
-            for other, sender in list(self._senders.items()):
-                if sender.path == path:
-                    self._forget(other)
-        if len(self._senders) >= self._purge_at:
-            self._purge()
-        sender = self._senders[key] = Sender(key, path, incarnation, begun, self._places, self._send)
-        return sender
-
-    def _purge(self) -> None:
-        for sender in list(self._senders.values()):
-            sender.alive(self.path, self.incarnation)
-        known = {sender.path for sender in self._senders.values()}
-        self._newest = {path: life for path, life in self._newest.items() if path in known}
-        self._purge_at = max(PURGE_AT, 2 * len(self._senders))
-
-    def _forget(self, key: bytes) -> None:
-        sender = self._senders.pop(key, None)
-        if sender is not None:
-            sender.leave()
 
     def _lost_with(self, path: str, incarnation: int, count: int, why: str) -> None:
         """Messages that will not be handled, as far as can be told from here."""
