@@ -101,12 +101,13 @@ class Child(Spec):
         python: str | None = None,
         **unknown: object,
     ) -> None:
+        name = _checked_name(name)
         of = f"Child({name!r})"
         no_others(unknown, _OPTIONS, of)
         kind = _kind(what, of)
         actor = kind == "actor"
         super().__init__(
-            name=_checked_name(name),
+            name=name,
             what=what,
             kind=kind,
             args=_args(what, kind, args, task, of),

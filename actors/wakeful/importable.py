@@ -27,7 +27,9 @@ def code_of(cls: type, of: str) -> Code:
             f"move it to the top of a module"
         )
     module = sys.modules.get(cls.__module__)
-    file = getattr(module, "__file__", None)
+    file: str | None = getattr(module, "__file__", None)
+    if file is not None and file.startswith("<"):  # "<stdin>"
+        file = None
     if module is None or (file is None and cls.__module__ == "__main__"):
         raise SpecError(
             f"{of}: {cls.__name__} comes from a notebook or a prompt, where a child process can't import it; "

@@ -286,7 +286,7 @@ def _jobs(jobs: Iterable[object]) -> tuple[Job, ...]:
 
 
 def _listed(values: Any, of: str, example: str) -> list[Any]:
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    if isinstance(values, str | Spec) or not isinstance(values, Iterable):
         raise SpecError(f"{of}: write a list, such as [{example}]")
     return list(values)  # pyright: ignore[reportUnknownArgumentType]
 

@@ -6,6 +6,7 @@ The idea is trio's `MockClock` with autojump: what a test awaits takes no real t
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Generator
@@ -39,9 +40,9 @@ class FakeClock:
         return self._wall + self._now
 
     def begin(self) -> None:
-        """Stop real time."""
+        """Stop real time, at a whole second: sums of whole seconds stay exact then."""
         if self._users == 0:
-            self._now = self.time()
+            self._now = float(math.ceil(self.time()))
             self._wall = time.time() - self._now
             self._threads = threading.active_count()
         self._users += 1

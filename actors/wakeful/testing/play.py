@@ -100,11 +100,7 @@ async def live(
         life.resumed = record.run.kept[-1] if record.run.kept else None
         life.previous = resumed.reason if resumed is not None else None
         began = clock.time()
-        if issubclass(cls, BlockingSession):
-            life.thread = True
-            await _to_end(life, _in_thread(lambda: _live_blocking(cls, life)))
-        else:
-            await _to_end(life, _live(cls, life))
+        await _play(cls, life)
         record.took = clock.time() - began
         return record
 
@@ -122,6 +118,11 @@ def _record(cls: type[Living], resumed: PlayedLife | None, args: dict[str, Any],
 def _life(record: PlayedLife, path: str, clock: FakeClock, here: World, crash: tuple[str, int] | None) -> FakeLife:
     courier = FakeCourier(here, lambda to, message: record.sent.append((to, message)))
     return FakeLife(record, path, clock, courier, RecordingLog(record), crash, _spawn)
+
+
+async def _play(cls: type[Any], life: FakeLife) -> None:
+    life.thread = issubclass(cls, BlockingSession)
+    await _to_end(life, _in_thread(lambda: _live_blocking(cls, life)) if life.thread else _live(cls, life))
 
 
 async def _live(cls: type[Any], life: FakeLife) -> None:
@@ -243,7 +244,7 @@ async def _spawn(parent: FakeLife, number: int, code: str, args: dict[str, Plain
         record = _record(cls, None, dict(args), clock)
         life = _life(record, here.free_path(cls), clock, here, None)
         try:
-            await _to_end(life, _live(cls, life))
+            await _play(cls, life)
         except Exception as error:  # noqa: BLE001 - the user's session: how it ended is its parent's to hear
             record.why = repr(error)
     last = record.run.kept[-1].state if record.run.kept else None

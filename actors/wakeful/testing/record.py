@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -72,13 +74,14 @@ class Run:
     node_effects: dict[str, Effect] = field(default_factory=dict[str, Effect])
     children: dict[int, ChildOutcome] = field(default_factory=dict[int, ChildOutcome])
     started_at: float = 0.0
-    folder: tempfile.TemporaryDirectory[str] | None = None
+    folder: Path | None = None
 
     def directory(self) -> Path:
         """The run's own; removed when the last life of it is forgotten."""
         if self.folder is None:
-            self.folder = tempfile.TemporaryDirectory(prefix="wakeful-testing-", ignore_cleanup_errors=True)
-        return Path(self.folder.name)
+            self.folder = Path(tempfile.mkdtemp(prefix="wakeful-testing-"))
+            weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        return self.folder
 
     def effects_of(self, scope: Literal["run", "node"]) -> dict[str, Effect]:
         """By key."""
