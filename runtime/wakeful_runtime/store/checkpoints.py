@@ -79,10 +79,7 @@ def checkpoint(
     Raises:
         Refusal: `fenced`; `finished`: the run has its outcome; `bad`: too large, or not what was hashed.
     """
-    if len(state) > MAX_STATE_BYTES:
-        raise Refusal("bad", f"a checkpoint has at most 16 MiB, {name!r} has {len(state)} bytes")
-    if state_hash(state) != hash:
-        raise Refusal("bad", f"checkpoint {name!r} is not what its writer hashed")
+    _check_state(name, state, hash)
     life = current_life(work, path, incarnation, run_id)
     if life["over"]:
         raise Refusal("finished", f"the run of {path} is over", facts={"run_id": run_id})
@@ -104,6 +101,13 @@ def checkpoint(
         mark_handled(work, path, handled)
     add_entry(work, Entry("checkpoint", path, incarnation, {"name": name, "checkpoint": seq, "run_id": run_id}))
     return {"seq": seq}
+
+
+def _check_state(name: str, state: bytes, told: str) -> None:
+    if len(state) > MAX_STATE_BYTES:
+        raise Refusal("bad", f"a checkpoint has at most 16 MiB, {name!r} has {len(state)} bytes")
+    if state_hash(state) != told:
+        raise Refusal("bad", f"checkpoint {name!r} is not what its writer hashed")
 
 
 def _prove_good(db: Database, life: sqlite3.Row) -> int | None:

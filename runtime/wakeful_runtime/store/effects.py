@@ -97,30 +97,18 @@ def effect_end(
     current_life(work, path, incarnation, run_id)
     place = _place(scope, run_id)
     row = _find(work.db, place, key)
-    if row is None and status == "failed":
-        return {"status": None}
     if row is not None and row["status"] == "done":
         return {"status": "done"}
     if status == "failed":
         work.db.execute("DELETE FROM effects WHERE place = ? AND key = ?", (place, key))
         return {"status": None}
+    kept = None if form is None else keep(result)
+    whose = (place, key, run_id, path, incarnation, work.request)
     work.db.execute(
         "INSERT INTO effects (place, key, run_id, path, incarnation, request, status, form, result, began_at, ended_at)"
-        " VALUES (:place, :key, :run_id, :path, :incarnation, :request, :status, :form, :result, :now, :now)"
-        " ON CONFLICT (place, key) DO UPDATE SET"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (place, key) DO UPDATE SET"
         " status = excluded.status, form = excluded.form, result = excluded.result, ended_at = excluded.ended_at",
-        {
-            "place": place,
-            "key": key,
-            "run_id": run_id,
-            "path": path,
-            "incarnation": incarnation,
-            "request": work.request,
-            "status": status,
-            "form": form,
-            "result": None if form is None else keep(result),
-            "now": work.moment.wall,
-        },
+        (*whose, status, form, kept, work.moment.wall, work.moment.wall),
     )
     return {"status": status}
 
