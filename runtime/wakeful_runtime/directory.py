@@ -25,9 +25,11 @@ class NodeDirectory:
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root).expanduser().absolute()
         sockets = self.root / "s"
-        if len(os.fsencode(sockets)) + 18 > IPC_PATH_MAX:
-            name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
-            sockets = Path(tempfile.gettempdir()) / f"wakeful-{os.getuid()}-{name}"
+        if _too_long(sockets):
+            name = f"wakeful-{os.getuid()}-{hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]}"
+            sockets = Path(tempfile.gettempdir()) / name
+            if _too_long(sockets):
+                sockets = Path("/tmp") / name
         self.sockets = sockets
         self.lives = self.root / "lives"
         self.logs = self.root / "logs"
@@ -79,6 +81,10 @@ class NodeDirectory:
     def run(self, run_id: str) -> Path:
         """A run's own directory, kept over its lives."""
         return self.runs / run_id
+
+
+def _too_long(folder: Path) -> bool:
+    return len(os.fsencode(folder)) + 18 > IPC_PATH_MAX
 
 
 def _short(path: str) -> str:

@@ -23,6 +23,8 @@ _BAD = {
     "control_lost",
     "livelock",
 }
+_TITLES = {"incarnation": "life", "beat_age_s": "beat", "progress_age_s": "progress"}
+"""Heads that leave room for what is below them."""
 
 
 def put_json(value: Any) -> None:
@@ -66,7 +68,7 @@ def console() -> Any:
 
 def title(key: str) -> str:
     """A key as a column's head."""
-    return key.removesuffix("_s").removesuffix("_mb").replace("_", " ")
+    return _TITLES.get(key) or key.removesuffix("_s").removesuffix("_mb").replace("_", " ")
 
 
 def cell(key: str, value: Any) -> str:

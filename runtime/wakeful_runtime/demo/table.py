@@ -14,7 +14,7 @@ from rich.text import Text
 
 from wakeful_runtime.cli.screen import cell, title
 
-_COLUMNS = ("path", "kind", "pid", "incarnation", "state", "verdict", "beat_age_s", "progress_age_s", "documents")
+_COLUMNS = ("path", "pid", "incarnation", "state", "verdict", "beat_age_s", "progress_age_s", "documents")
 _STYLE = {"running": "green", "healthy": "green", "done": "bold green", "backoff": "yellow", "review": "red"}
 
 
@@ -57,7 +57,7 @@ class Watching:
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
         for key in _COLUMNS:
-            table.add_column(title(key))
+            table.add_column(title(key), no_wrap=True)
         for row in rows:
             path = str(row.get("path"))
             done = f"{read.get(path, 0)}/{share[path]}" if path in share else ""
