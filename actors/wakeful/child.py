@@ -10,15 +10,15 @@ from pydantic import Field
 
 from wakeful.actor import Actor, Living
 from wakeful.blocking import BlockingSession
+from wakeful.childargs import as_task, child_args, takes
 from wakeful.command import Command
 from wakeful.duration import seconds
-from wakeful.errors import CodecError, SpecError
+from wakeful.errors import SpecError
 from wakeful.importable import code_of
 from wakeful.plan import ChildPlan
 from wakeful.policy import Budget, Cleanup, Duration, Heartbeat, Limits, Recovery, Restart, Spec
 from wakeful.session import Session
-from wakeful.signatures import check, first_parameter
-from wakeful.values import plain
+from wakeful.signatures import check
 from wakeful.words import choice, count, name, no_others, positive
 
 Kind = Literal["actor", "session", "command"]
@@ -110,7 +110,7 @@ class Child(Spec):
             name=name,
             what=what,
             kind=kind,
-            args=_args(what, kind, args, task, of),
+            args=child_args(what, kind, args, task, of),
             restart=choice(restart or ("permanent" if actor else "transient"), Restart, f"{of}: restart"),
             recovery=choice(recovery or ("immediate" if actor else "resume"), Recovery, f"{of}: recovery"),
             wait=positive(wait, f"{of}: wait"),
@@ -164,7 +164,7 @@ class Child(Spec):
         """
         if self.kind == "command":
             return
-        args = self.args if task is None else {**self.args, **_as_task(self.what, task, of)}
+        args = self.args if task is None else {**self.args, **as_task(self.what, task, of)}
         check(self._takes(), args, of, complete=True)
 
     def plan(self, failures_in_a_row: int = 3, *, agent: bool = False) -> ChildPlan:
@@ -209,15 +209,11 @@ class Child(Spec):
         return f"Child({self.name!r})"
 
     def _takes(self) -> Any:
-        return _takes(self.what, self.kind)
+        return takes(self.what, self.kind)
 
 
 def _is_blocking(what: Any) -> bool:
     return isinstance(what, type) and issubclass(what, BlockingSession)
-
-
-def _takes(what: Any, kind: Kind) -> Any:
-    return what.__init__ if kind == "actor" else what.run
 
 
 def _checked_name(value: object) -> str:
@@ -251,42 +247,6 @@ def _not_a_class(what: Any) -> str:
     if inspect.isroutine(what):
         return f"the function {what.__name__} is no class; write a Session with it as `run`"
     return f"{what!r} is no class; give an Actor's or Session's class, or a Command"
-
-
-def _args(what: Any, kind: Kind, args: Any, task: object, of: str) -> dict[str, Any]:
-    given: dict[str, Any] = _mapping(args, of)
-    if task is not None:
-        if kind == "actor":
-            raise SpecError(f"{of}: {what.__name__} is an actor and has no task; write args={{…}} for its __init__")
-        named = {"task": task} if kind == "command" else _as_task(what, task, of)
-        for word in named:
-            if word in given:
-                raise SpecError(f"{of}: {word!r} is given by task= and in args=; keep one")
-        given = {**named, **given}
-    kept = {word: _value(value, f"{of}: {word}") for word, value in given.items()}
-    if kind != "command":
-        check(_takes(what, kind), kept, of, complete=False)
-    return kept
-
-
-def _mapping(args: Any, of: str) -> dict[str, Any]:
-    if args is not None and not isinstance(args, Mapping):
-        raise SpecError(f"{of}: args={args!r}: write a dict of keyword arguments, args={{'start': 5}}")
-    return dict(args or {})  # pyright: ignore[reportUnknownArgumentType]
-
-
-def _as_task(what: Any, task: object, of: str) -> dict[str, object]:
-    first = first_parameter(what.run)
-    if first is None:
-        raise SpecError(f"{of}: {what.__name__}.run takes no task; remove task=, or write `run(self, task: str)`")
-    return {first: task}
-
-
-def _value(value: object, of: str) -> Any:
-    try:
-        return plain(value, of=of)
-    except CodecError as error:
-        raise SpecError(str(error)) from None
 
 
 def _heartbeat(given: object, actor: bool, of: str) -> Heartbeat:

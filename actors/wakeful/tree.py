@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from wakeful.alerting import Alert, alert
 from wakeful.child import Child
 from wakeful.errors import SpecError
+from wakeful.lists import described, listed, module_name, no_twins
 from wakeful.plan import ChildPlan, MonitorPlan, NodePlan
 from wakeful.policy import AutoShutdown, Duration, Heartbeat, OnExhausted, Spec, Strategy
 from wakeful.schedule import Job
@@ -193,11 +192,11 @@ class Gateway(Spec):
             children=_children(children, of),
             agents=_agents(agents, of),
             schedule=_jobs(schedule),
-            alerts=tuple(alert(each) for each in _listed(alerts, f"{of}: alerts", "'env:NAME'")),
+            alerts=tuple(alert(each) for each in listed(alerts, f"{of}: alerts", "'env:NAME'")),
             max_restarts=count(max_restarts, f"{of}: max_restarts", least=0),
             within=positive(within, f"{of}: within"),
             failures_in_a_row=count(failures_in_a_row, f"{of}: failures_in_a_row"),
-            preload=tuple(_module(each) for each in _listed(preload, f"{of}: preload", "'numpy'")),
+            preload=tuple(module_name(each) for each in listed(preload, f"{of}: preload", "'numpy'")),
             timezone=zone(timezone, f"{of}: timezone"),
             max_running=count(max_running, f"{of}: max_running"),
         )
@@ -256,52 +255,34 @@ def _children(children: Iterable[object], of: str) -> tuple[Child | Monitor, ...
     found: list[Child | Monitor] = []
     for child in children:
         if not isinstance(child, Child | Monitor):
-            raise SpecError(f"{of}: {_what(child)} is no child; write Child('name', TheClass) or Monitor('name', …)")
+            raise SpecError(
+                f"{of}: {described(child)} is no child; write Child('name', TheClass) or Monitor('name', …)"
+            )
         if isinstance(child, Child):
             child.check_complete()
         found.append(child)
-    _no_twins([child.name for child in found], f"{of}: two children are called", "give each its own name")
+    no_twins([child.name for child in found], f"{of}: two children are called", "give each its own name")
     return tuple(found)
 
 
 def _agents(agents: Iterable[object], of: str) -> tuple[Child, ...]:
     found: list[Child] = []
-    for agent in _listed(agents, f"{of}: agents", "Child('researcher', Research)"):
+    for agent in listed(agents, f"{of}: agents", "Child('researcher', Research)"):
         if not isinstance(agent, Child):
-            raise SpecError(f"{of}: agents: {_what(agent)} is no agent; write Child('name', TheSession)")
+            raise SpecError(f"{of}: agents: {described(agent)} is no agent; write Child('name', TheSession)")
         agent.check_agent()
         found.append(agent)
-    _no_twins([agent.name for agent in found], f"{of}: two agents are called", "give each its own name")
+    no_twins([agent.name for agent in found], f"{of}: two agents are called", "give each its own name")
     return tuple(found)
 
 
 def _jobs(jobs: Iterable[object]) -> tuple[Job, ...]:
     found: list[Job] = []
-    for job in _listed(jobs, "Gateway(…): schedule", "Job('nightly', '0 3 * * *', 'researcher')"):
+    for job in listed(jobs, "Gateway(…): schedule", "Job('nightly', '0 3 * * *', 'researcher')"):
         if not isinstance(job, Job):
-            raise SpecError(f"Gateway(…): schedule: {_what(job)} is no job; write Job('name', '0 3 * * mon', 'agent')")
+            raise SpecError(
+                f"Gateway(…): schedule: {described(job)} is no job; write Job('name', '0 3 * * mon', 'agent')"
+            )
         found.append(job)
-    _no_twins([job.name for job in found], "Gateway(…): two jobs are called", "give each its own name")
+    no_twins([job.name for job in found], "Gateway(…): two jobs are called", "give each its own name")
     return tuple(found)
-
-
-def _listed(values: Any, of: str, example: str) -> list[Any]:
-    if isinstance(values, str | Spec) or not isinstance(values, Iterable):
-        raise SpecError(f"{of}: write a list, such as [{example}]")
-    return list(values)  # pyright: ignore[reportUnknownArgumentType]
-
-
-def _no_twins(names: list[str], what: str, instead: str) -> None:
-    for each, times in Counter(names).items():
-        if times > 1:
-            raise SpecError(f"{what} {each!r}; {instead}")
-
-
-def _module(value: object) -> str:
-    if not isinstance(value, str) or not all(part.isidentifier() for part in value.split(".")):
-        raise SpecError(f"Gateway(…): preload: {value!r} is no module's name; write preload=['numpy']")
-    return value
-
-
-def _what(value: object) -> str:
-    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
