@@ -18,7 +18,7 @@ from itertools import islice
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
 from typing import Any, cast
 
-from wakeful_runtime.transport.pump import _resume
+from wakeful_runtime.transport.begun import go_on
 
 TASKS = 200
 """Tasks shown at most: 8,600 of them would stop the loop for 78 ms (facts measured before building)."""
@@ -27,7 +27,7 @@ DEPTH = 64
 """Lines shown of one chain or stack at most."""
 
 AnyTask = asyncio.Task[Any]
-_RESUMED = _resume.__code__
+_GOES_ON = go_on.__code__
 _RUN = cast(Any, _WorkItem).run.__code__
 _LINKS: dict[type, str] = {CoroutineType: "cr_await", GeneratorType: "gi_yieldfrom", AsyncGeneratorType: "ag_await"}
 _FRAMES: dict[type, str] = {CoroutineType: "cr_frame", GeneratorType: "gi_frame", AsyncGeneratorType: "ag_frame"}
@@ -134,7 +134,7 @@ def _steps(awaitable: object) -> Iterator[object]:
 
 def _next(item: object) -> object:
     frame = _frame(item)
-    if frame is not None and frame.f_code is _RESUMED:
+    if frame is not None and frame.f_code is _GOES_ON:
         begun: object = frame.f_locals.get("work")  # a handler the mailbox began in its reader
         return begun
     for kind, name in _LINKS.items():
