@@ -85,7 +85,7 @@ class Keeping:
         elif run.get("outcome") is None and reason.kind == "returned" and child.plan.kind == "session":
             reason = reason.model_copy(update={"kind": "exited", "what": "it left without committing a result"})
         told = await self._lines.store.request("checkpoints", path=child.path)
-        return reason, tuple([int(row["seq"]) for row in told["rows"]])
+        return reason, tuple([int(row["seq"]) for row in told["rows"] if not row["aside"] and not row["corrupt"]])
 
     async def end_life(self, child: Child, incarnation: int, reason: ExitReason) -> None:
         """Write down how a life ended."""

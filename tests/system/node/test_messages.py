@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 from people import Add, Boom, Counter, GetTotal, Slow, Walk
 
 from tests.system.node.conftest import Harness
-from wakeful import ActorDead, AskTimeout, Child, Gateway, HandlerFailed, Heartbeat, Monitor
+from wakeful import ActorDead, AskTimeout, Child, Gateway, HandlerFailed, Heartbeat, Monitor, Ref
 from wakeful_runtime import connect
 
 QUICK = Heartbeat(every=0.3, timeout=2.0)
@@ -19,6 +20,14 @@ def counting() -> Gateway:
         Child("direct", Counter, heartbeat=QUICK),
         Monitor("m", Child("c", Counter, args={"start": 5}, heartbeat=QUICK), Child("w", Walk, task="x", heartbeat=QUICK)),
     )
+
+
+async def eventually_answered(ref: Ref) -> int:
+    """Its answer; a life that ends with the request in hand is asked no more than ten times."""
+    for _ in range(10):
+        with contextlib.suppress(ActorDead):
+            return await ref.ask(GetTotal(), timeout=10)
+    raise AssertionError("ten lives ended with the request in hand")
 
 
 async def test_tell_and_ask_reach_actors_under_a_monitor_and_under_the_gateway(harness: Harness) -> None:
@@ -37,7 +46,7 @@ async def test_a_handler_that_raises_answers_first_and_then_the_actor_is_restart
         with pytest.raises(HandlerFailed) as failed:
             await node.actor("m/c").ask(Boom())
         assert failed.value.kind == "ValueError"
-        assert await node.actor("m/c").ask(GetTotal(), timeout=10) == 5
+        assert await eventually_answered(node.actor("m/c")) == 5
 
 
 async def test_an_undeclared_type_is_unhandled_and_ends_nothing(harness: Harness) -> None:
@@ -64,6 +73,7 @@ async def test_the_death_of_the_life_that_has_the_request_is_told(harness: Harne
 async def test_an_ask_to_an_actor_that_is_being_restarted_waits_for_its_next_life(harness: Harness) -> None:
     await asyncio.to_thread(harness.start, counting())
     async with connect(harness.directory.root) as node:
+        await asyncio.to_thread(harness.until_state, "m/c", "running")
         await asyncio.to_thread(harness.kill, "m/c")
         assert await node.actor("m/c").ask(GetTotal(), timeout=10) == 5
 
