@@ -142,8 +142,8 @@ class BlockingHost:
 
         stage.serve(session, on_error)
         self._loop.call_soon_threadsafe(self._begin_pump)
-        stage.ready()
         self._ready = True
+        stage.ready()
         result = session.run(**stage.plan.args)
         kept = conclude(session, result)
         met = session.postcondition(result)

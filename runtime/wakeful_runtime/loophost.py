@@ -69,8 +69,8 @@ class LoopHost:
         """All of the user's code but `on_stop`; what it raises becomes the reason."""
         try:
             actor = self._actor = await self._start(stage, life, kind)
-            stage.ready()
             self._ready = True
+            stage.ready()
             if stage.plan.kind == "session":
                 return await self._run(stage, life, cast(Any, actor))
             await stage.mailbox.pump()

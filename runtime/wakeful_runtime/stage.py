@@ -20,6 +20,7 @@ from wakeful.plan import ChildPlan
 from wakeful_runtime import dumps
 from wakeful_runtime.asyncclient import AsyncClient
 from wakeful_runtime.chaos import Chaos
+from wakeful_runtime.client import Client
 from wakeful_runtime.durable import post
 from wakeful_runtime.entry import entry
 from wakeful_runtime.facts import MailboxFacts
@@ -182,9 +183,6 @@ class Stage:
 
     def _connect(self) -> Any:
         """The node's client; for a BlockingSession the one that awaits nothing."""
-        from wakeful_runtime.asyncclient import AsyncClient
-        from wakeful_runtime.client import Client
-
         root = self._birth.directory.root
         return Client(root) if self.plan.blocking else AsyncClient(root, self.mailbox)
 
