@@ -117,6 +117,10 @@ class Heartbeat(Spec):
         return cls(every=every, progress=SESSION_PROGRESS) if judged else cls(every=every)
 
 
+MONITOR_HEARTBEAT = Heartbeat(every=2.0, timeout=5.0)
+"""Default heartbeat of a monitor: who watches sessions must be found hung sooner than any of them."""
+
+
 class Limits(Spec):
     """What a child's whole process tree may use.
 

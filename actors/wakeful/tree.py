@@ -9,7 +9,7 @@ from wakeful.child import Child
 from wakeful.errors import SpecError
 from wakeful.lists import described, listed, module_name, no_twins
 from wakeful.plan import ChildPlan, MonitorPlan, NodePlan
-from wakeful.policy import AutoShutdown, Duration, Heartbeat, OnExhausted, Spec, Strategy
+from wakeful.policy import MONITOR_HEARTBEAT, AutoShutdown, Duration, Heartbeat, OnExhausted, Spec, Strategy
 from wakeful.schedule import Job
 from wakeful.words import choice, count, name, no_others, positive, zone
 
@@ -106,7 +106,7 @@ class Monitor(Spec):
             agents=_agents(agents, of),
             max_running=count(max_running, f"{of}: max_running"),
             significant=significant,
-            heartbeat=heartbeat or Heartbeat(),
+            heartbeat=heartbeat or MONITOR_HEARTBEAT,
         )
         if self.max_children is not None and len(self.children) > self.max_children:
             raise SpecError(f"{of}: {len(self.children)} children, and max_children={self.max_children}; raise it")

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from wakeful.errors import CodecError, NodeError
 from wakeful.plan import ChildPlan, MonitorPlan, NodePlan
+from wakeful.policy import MONITOR_HEARTBEAT
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.wire import pack, unpack
 
@@ -69,7 +70,7 @@ def complete(plan: NodePlan) -> NodePlan:
     if not plan.agents or any(child.name == SESSIONS for child in plan.root.children):
         return plan
     monitor = MonitorPlan(name=SESSIONS, agents=plan.agents)
-    child = ChildPlan(name=SESSIONS, kind="monitor", monitor=monitor, shutdown=None)
+    child = ChildPlan(name=SESSIONS, kind="monitor", monitor=monitor, shutdown=None, heartbeat=MONITOR_HEARTBEAT)
     root = plan.root.model_copy(update={"children": (*plan.root.children, child)})
     return plan.model_copy(update={"root": root})
 
