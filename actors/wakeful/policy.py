@@ -117,10 +117,6 @@ class Heartbeat(Spec):
         return cls(every=every, progress=SESSION_PROGRESS) if judged else cls(every=every)
 
 
-MONITOR_HEARTBEAT = Heartbeat(every=2.0, timeout=5.0)
-"""Default heartbeat of a monitor: who watches sessions must be found hung sooner than any of them."""
-
-
 class Limits(Spec):
     """What a child's whole process tree may use.
 
@@ -170,3 +166,7 @@ def _bytes(value: int | str) -> int:
     if size <= 0:
         raise SpecError("Limits(memory=…): must be more than 0")
     return size
+
+
+MONITOR_HEARTBEAT = Heartbeat(every=2.0, timeout=5.0)
+"""Default heartbeat of a monitor: who watches sessions must be found hung sooner than any of them."""
