@@ -25,7 +25,7 @@ MAX_BODY = 16 * 1024 * 1024
 
 MAX_DEPTH = 128
 
-REFUSALS = (ValueError, TypeError, OverflowError, RecursionError, AttributeError, msgpack.UnpackException)
+REFUSALS: tuple[type[Exception], ...] = (ValueError, TypeError, OverflowError, RecursionError, AttributeError, msgpack.UnpackException)
 """What msgpack and the readers of extensions raise on bytes or values that aren't theirs."""
 
 
@@ -91,7 +91,7 @@ def array_header(length: int) -> bytes:
 
 def _check_depth(value: Any, limit: int) -> None:
     level: list[Any] = [value]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         inner: list[Any] = []
         for each in level:
             inner += each if type(each) is list else each.values() if type(each) is dict else ()

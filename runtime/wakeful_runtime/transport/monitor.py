@@ -39,6 +39,7 @@ class ConnectionMonitor:
         """Before the watched socket is closed."""
         self._drain.stop()
         self._watched.disable_monitor()
+        self._socket.close(0)
 
     def _take(self) -> None:
         event = int.from_bytes(self._socket.recv(NOBLOCK)[:2], "little")

@@ -173,6 +173,8 @@ class ControlThreadSocket:
             if not self._replaced:
                 self._connected = bool(events & POLLOUT)
                 self._ever = self._ever or self._connected
+                if not self._connected:
+                    self._server = None
             sent = self._connected and bool(self._waiting) and self._write(self._waiting[0])
             if sent:
                 self._waiting.popleft()
