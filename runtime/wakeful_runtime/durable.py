@@ -1,22 +1,158 @@
-"""Durable messages on their way into the store."""
+"""Durable messages: committed by the store before the sender goes on, delivered in order until they are handled."""
 
 from __future__ import annotations
 
+import asyncio
+import traceback
 import uuid
+from collections.abc import Callable, Coroutine, Mapping
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, ClassVar
 
-from wakeful.message import Message, tag_of
+from wakeful.errors import AskError, CodecError, Fenced, MailboxFull, Refused
+from wakeful.life import Log
+from wakeful.message import Message
 from wakeful_runtime.bodies import shape_of
 from wakeful_runtime.store.client import StoreClient
-from wakeful_runtime.wire import pack
+from wakeful_runtime.transport.mailbox import Handler, Mailbox
+from wakeful_runtime.wire import VERSION, array_header, pack, unpack_frame
+
+PAGE = 100
+"""Deliveries fetched at once."""
+
+_HEAD = array_header(4) + pack(VERSION) + pack(0)
+"""A stored body is a frame of the mailbox lane: version, kind, form, body."""
+
+_in_hand: ContextVar[str | None] = ContextVar("wakeful_durable_in_hand", default=None)
 
 
-async def post(store: StoreClient, sender: str, to: str, message: Message) -> None:
-    """Done when it is committed; the body is msgpack of `[form, body]`, as the mailbox lane has them.
+class Arrived(Message):
+    """Says to a mailbox that the store holds something for it. Losing one loses nothing: every life looks by itself."""
 
-    Raises:
-        MailboxFull: as many durable messages wait for `to` as may.
-        CodecError: it can't travel, or would not come back equal.
+    tag: ClassVar[str] = "wakeful.Arrived"
+
+
+def in_hand() -> list[str]:
+    """The durable message the present handler handles: what it keeps now is committed with it."""
+    message = _in_hand.get()
+    return [] if message is None else [message]
+
+
+class Durables:
+    """Sends and receives the durable messages of one life.
+
+    Args:
+        fenced: ends this process; a newer life exists.
     """
-    kind = type(message)
-    form, body = shape_of(kind).write(message)
-    await store.request("post", id=uuid.uuid4().hex, to=to, sender=sender, tag=tag_of(kind), body=pack([form, body]))
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        store: StoreClient,
+        log: Log,
+        *,
+        fenced: Callable[[str], Any],
+    ) -> None:
+        self._mailbox = mailbox
+        self._store = store
+        self._log = log
+        self._fenced = fenced
+        self._table: Mapping[str, Handler] = {}
+        self._come = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def handler(self) -> Handler:
+        """What the mailbox's table needs so that `Arrived` wakes this up."""
+        return Handler(type=Arrived, call=lambda _: self._come.set(), reply=None, is_async=False)
+
+    def begin(self, table: Mapping[str, Handler]) -> None:
+        """Look for what waits, now and whenever something arrives; on the loop."""
+        self._table = table
+        self._come.set()
+        self._task = asyncio.get_running_loop().create_task(self._receive(), name="wakeful-durable")
+
+    def close(self) -> None:
+        """Fetch nothing more."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def send(self, to: str, message: Message) -> None:
+        """Done when it is committed.
+
+        Raises:
+            CodecError: it can't travel. MailboxFull: as many wait for `to` as may.
+        """
+        shape = shape_of(type(message))
+        form, body = shape.write(message)
+        await self._store.request(
+            "post",
+            id=uuid.uuid4().hex,
+            to=to,
+            sender=self._mailbox.path,
+            tag=shape.tag,
+            body=_HEAD + pack(form) + body,
+        )
+        try:
+            self._mailbox.tell(to, Arrived())
+        except (MailboxFull, AskError) as error:
+            self._log.debug("the recipient looks later", to=to, why=str(error))
+
+    async def _receive(self) -> None:
+        path, incarnation = self._mailbox.path, self._mailbox.incarnation
+        while True:
+            await self._come.wait()
+            self._come.clear()
+            more = True
+            while more:
+                found = await self._ask("deliveries", to=path, incarnation=incarnation, limit=PAGE)
+                more = bool(found["more"])
+                for row in found["rows"]:
+                    await self._mailbox.handle(partial(self._deliver, row))
+
+    async def _deliver(self, row: dict[str, Any]) -> None:
+        """One delivery, in the handlers' own turn."""
+        whose = {"path": self._mailbox.path, "incarnation": self._mailbox.incarnation}
+        if not (await self._ask("in_hand", id=row["id"], **whose))["go"]:
+            return
+        handler = self._table.get(row["tag"])
+        try:
+            message = None if handler is None else _message(handler, row["body"])
+        except (CodecError, ValueError) as error:
+            message, handler = None, None
+            self._log.warning("a durable message is not what was declared", tag=row["tag"], error=str(error))
+        if handler is None or message is None:
+            why = f"no handler for {row['tag']}"
+            await self._ask("not_handled", id=row["id"], error=why, final=True, **whose)
+            return
+        token = _in_hand.set(row["id"])
+        try:
+            done = handler.call(message)
+            if isinstance(done, Coroutine):
+                await done
+        except Refused as refused:
+            await self._ask("not_handled", id=row["id"], error=f"refused: {refused}", final=True, **whose)
+        except Exception as error:  # user code
+            if self._mailbox.on_error(message, error) == "raise":
+                raise
+            text = "".join(traceback.format_exception_only(error)).strip()
+            if not (await self._ask("not_handled", id=row["id"], error=text, **whose))["dead"]:
+                self._come.set()
+        else:
+            await self._ask("handled", ids=[row["id"]], **whose)
+        finally:
+            _in_hand.reset(token)
+
+    async def _ask(self, op: str, **args: Any) -> dict[str, Any]:
+        try:
+            return await self._store.request(op, **args)
+        except Fenced as error:
+            self._fenced(str(error))
+            raise
+
+
+def _message(handler: Handler, body: bytes) -> Message:
+    _, _, form, value = unpack_frame(body)
+    message: Message = shape_of(handler.type).read(form, value)
+    return message

@@ -117,6 +117,7 @@ class LoopHost:
     async def _end_in_order(self, stage: Stage, life: NodeLife, ordered: Ordered) -> ExitReason:
         """Cancel the work, then `on_stop`, all within the deadline; a result that is being committed is waited for."""
         life.stopping = True
+        stage.durables.close()
         stage.clocks.stopping()
         stage.chaos.heal()
         assert self._task is not None

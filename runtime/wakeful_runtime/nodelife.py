@@ -28,6 +28,7 @@ from wakeful.life import (
 )
 from wakeful.plan import ChildPlan
 from wakeful_runtime.birth import Birth
+from wakeful_runtime.durable import in_hand
 from wakeful_runtime.entry import entry
 from wakeful_runtime.facts import LifeClocks
 from wakeful_runtime.go import STATE_BYTES, Go
@@ -146,6 +147,7 @@ class NodeLife:
             state=data,
             version=version,
             hash=hashlib.sha256(data).hexdigest(),
+            handled=in_hand(),
         )
         self._ties.clocks.checkpointed(name, int(row["seq"]), time.time())
         return int(row["seq"])

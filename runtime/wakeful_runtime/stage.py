@@ -15,13 +15,13 @@ from wakeful.errors import NodeError
 from wakeful.exits import ExitReason
 from wakeful.handlers import handlers_of
 from wakeful.life import MailItem
-from wakeful.message import Message
+from wakeful.message import Message, tag_of
 from wakeful.plan import ChildPlan
 from wakeful_runtime import dumps
 from wakeful_runtime.asyncclient import AsyncClient
 from wakeful_runtime.chaos import Chaos
 from wakeful_runtime.client import Client
-from wakeful_runtime.durable import post
+from wakeful_runtime.durable import Arrived, Durables
 from wakeful_runtime.entry import entry
 from wakeful_runtime.facts import MailboxFacts
 from wakeful_runtime.go import Go
@@ -73,6 +73,8 @@ class Stage:
         self.inbox = Inbox()
         self.mailbox: Mailbox
         self.store: StoreClient
+        self.durables: Durables
+        self._table: dict[str, Handler] = {}
         self.chaos = Chaos(lifeline.postbox.post, work, lambda: self.clocks.waiting_for == "store")
         self._order = order
         self._work = work
@@ -109,7 +111,8 @@ class Stage:
         mailbox = self.mailbox = Mailbox(birth.directory, birth.path, birth.incarnation)
         self.store = StoreClient(birth.directory, f"{birth.path}#{birth.incarnation}")
         mailbox.watch = self._watch
-        mailbox.durable = lambda to, message: post(self.store, birth.path, to, message)
+        self.durables = Durables(mailbox, self.store, self.log, fenced=self.fenced)
+        mailbox.durable = self.durables.send
         mailbox.on_dead_letter = self._dead_letter
         self.clocks.mailbox(lambda: MailboxFacts(mailbox.in_hand_since, mailbox.handled, mailbox.depth))
         await mailbox.open()
@@ -118,12 +121,15 @@ class Stage:
     def serve(self, actor: Living, on_error: Callable[[Message, Exception], str]) -> None:
         """Give the mailbox the actor's handlers; `pump` is the caller's."""
         self.mailbox.on_error = on_error
-        self.mailbox.serve(handler_table(actor))
+        self._table = handler_table(actor)
+        self.mailbox.serve({**self._table, tag_of(Arrived): self.durables.handler})
 
     def ready(self) -> None:
         """`on_start` returned."""
         took = time.monotonic() - self._since
         self.clocks.ready()
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.durables.begin, self._table)
         self._pulse.ready(took)
         self.log.info("ready", seconds=round(took, 4))
 
@@ -135,6 +141,7 @@ class Stage:
 
     async def close(self) -> None:
         """Close the lanes; what is queued for the store leaves first, if the store is there."""
+        self.durables.close()
         self.mailbox.close()
         await self.store.close()
 

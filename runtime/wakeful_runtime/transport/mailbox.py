@@ -159,6 +159,10 @@ class Mailbox:
         """Handle messages, one at a time, until cancelled or until `on_error` says "raise"."""
         await self._pump.run()
 
+    def handle(self, work: Callable[[], Awaitable[None]]) -> Awaitable[None]:
+        """Give `work` its turn among the messages, as one of them; done when it is over."""
+        return self._pump.take_turn(work)
+
     def dead(self, path: str, incarnation: int) -> None:
         """Whoever supervises it says that this life is gone: asks it had end with ActorDead."""
         peer = self._peers.get(path)

@@ -7,7 +7,7 @@ import contextvars
 import operator
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -35,6 +35,18 @@ class Work:
     run: Run
 
 
+@dataclass(slots=True)
+class Job:
+    """Something else that has its turn among the messages.
+
+    Attributes:
+        done: set when it is over.
+    """
+
+    work: Callable[[], Awaitable[None]]
+    done: asyncio.Future[None]
+
+
 class Pump:
     """The queue and the one task that empties it.
 
@@ -58,7 +70,7 @@ class Pump:
         self.on_handled: Callable[[int], None] | None = None
         self._path = path
         self._incarnation = incarnation
-        self._queue: deque[Work] = deque()
+        self._queue: deque[Work | Job] = deque()
         self._queued = 0
         self._finished = 0
         self._present: Iterator[Any] = iter(())
@@ -97,6 +109,16 @@ class Pump:
         if waiter is not None and idle:
             waiter.set_result(None)
 
+    def take_turn(self, work: Callable[[], Awaitable[None]]) -> asyncio.Future[None]:
+        """Run `work` when its turn comes, as one message; done when it is over. What it raises ends the pump."""
+        job = Job(work, asyncio.get_running_loop().create_future())
+        self._queue.append(job)
+        self._queued += 1
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+        return job.done
+
     async def run(self) -> None:
         """Handle messages until cancelled, or until `on_error` says "raise"."""
         self._context = contextvars.copy_context()
@@ -111,8 +133,11 @@ class Pump:
         while True:
             if self._queue:
                 work = self._queue.popleft()
-                self._queued -= len(work.run.items)
-                await self._work(work)
+                if isinstance(work, Job):
+                    await self._job(work)
+                else:
+                    self._queued -= len(work.run.items)
+                    await self._work(work)
             else:
                 await self._idle()
 
@@ -144,6 +169,19 @@ class Pump:
             return
         if not isinstance(stands, Ended):
             waiter.set_result(stands)
+
+    async def _job(self, job: Job) -> None:
+        self._queued -= 1
+        self._present_count, self._since = 1, time.monotonic()
+        try:
+            await job.work()
+        finally:
+            self._finished += 1
+            self._present_count, self._since = 0, None
+            if not job.done.done():
+                job.done.set_result(None)
+        if self.on_handled is not None:
+            self.on_handled(1)
 
     async def _work(self, work: Work) -> None:
         sender, run = work.sender, work.run

@@ -85,3 +85,52 @@ class Hopeless(Session):
 class Doomed(Session):
     async def run(self, task: str) -> None:
         raise Fatal("the account is closed")
+
+
+
+class Note(Message):
+    n: int
+
+
+class Send(Request[int]):
+    """Have the sender post `count` notes to `to`."""
+
+    to: str
+    first: int
+    count: int
+
+
+class Sender(Actor):
+    @handler
+    async def send(self, message: Send) -> int:
+        ref = self.actor(message.to)
+        for number in range(message.first, message.first + message.count):
+            await ref.tell(Note(n=number), durable=True)
+        return message.count
+
+
+class Seen(Request[list[int]]): ...
+
+
+class Keeper(Session[list[int]]):
+    """Remembers each note in its checkpoint, which commits with the note being handled."""
+
+    def __init__(self) -> None:
+        self.notes: list[int] = []
+
+    async def run(self, task: str) -> None:
+        await asyncio.sleep(3600)
+
+    async def on_start(self) -> None:
+        self.notes = list(self.resumed.state) if self.resumed else []
+
+    @handler
+    async def note(self, message: Note) -> None:
+        if message.n < 0:
+            raise ValueError("a poisonous note")
+        self.notes.append(message.n)
+        await self.checkpoint("notes", self.notes)
+
+    @handler
+    def seen(self, message: Seen) -> list[int]:
+        return self.notes
