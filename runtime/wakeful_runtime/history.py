@@ -24,6 +24,9 @@ class History:
             "checkpoints": self._checkpoints,
             "incidents": self._incidents,
             "why": self._why,
+            "deadletters": self._deadletters,
+            "settle": self._settle,
+            "backup": self._backup,
         }
 
     async def _ask(self, op: str, **args: Any) -> Any:
@@ -40,7 +43,10 @@ class History:
 
     async def _events(self, args: Body) -> list[Body]:
         told = await self._ask(
-            "events", after=int(args.get("after") or 0), limit=int(args.get("limit") or 1000), path=await self._path(args)
+            "events",
+            after=int(args.get("after") or 0),
+            limit=int(args.get("limit") or 1000),
+            path=await self._path(args),
         )
         rows: list[Body] = told["rows"]
         return rows
@@ -63,6 +69,33 @@ class History:
         rows: list[Body] = told["rows"]
         return rows
 
+    async def _deadletters(self, args: Body) -> Any:
+        """Without an action the list; `retry` and `drop` take an `id`."""
+        action = args.get("action") or "list"
+        if action == "list":
+            told = await self._ask("deadletters", to=await self._path(args), limit=int(args.get("limit") or 100))
+            rows: list[Body] = told["rows"]
+            return rows
+        if action not in ("retry", "drop") or not args.get("id"):
+            raise NodeError("deadletters: say retry or drop, and the id")
+        return await self._ask(f"deadletter_{action}", id=str(args["id"]))
+
+    async def _settle(self, args: Body) -> Any:
+        """A person says whether an effect of unknown outcome happened."""
+        path = await self._path(args)
+        return await self._ask(
+            "settle",
+            path=path,
+            key=str(args["key"]),
+            done=bool(args["done"]),
+            form="plain" if args["done"] else None,
+            result=args.get("result"),
+        )
+
+    async def _backup(self, args: Body) -> Any:
+        """Copy the store to a file while it is in use."""
+        return await self._lines.store.request("backup", timeout=300.0, file=str(args["file"]))
+
     async def _why(self, args: Body) -> Any:
         if args.get("path") is None:
             return await self._incidents({"since": args.get("since"), "limit": 10})
@@ -80,7 +113,10 @@ def why(row: Body, incident: Body | None, life: Body | None) -> Body:
         "verdict": row["verdict"],
         "since": life["began_at"] if life else None,
         "what": row.get("why") or row.get("last_exit") or f"{row['state']}, {row['verdict']}",
-        "facts": {key: row.get(key) for key in ("beat_age_s", "progress_age_s", "progress", "note", "waiting_for", "memory_mb")},
+        "facts": {
+            key: row.get(key)
+            for key in ("beat_age_s", "progress_age_s", "progress", "note", "waiting_for", "memory_mb")
+        },
         "evidence": None,
         "action": None,
         "outcome": None,
