@@ -193,7 +193,8 @@ class Cradle:
         self.statuses: dict[int, int] = {}
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        assert self._forked.get(timeout=60)["ready"]
+        said = self._forked.get(timeout=60)
+        assert said.get("ready"), "the cradle did not start; its error is on stderr"
 
     def fork(self, birth: Body) -> tuple[int, float]:
         assert self._process.stdin is not None
@@ -218,6 +219,7 @@ class Cradle:
                 self.statuses[told["exit"]] = told["status"]
             else:
                 self._forked.put(told)
+        self._forked.put({"ended": True})
 
 
 @pytest.fixture(scope="session")
