@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wakeful_runtime.transport.mailbox import Mailbox
 
 from wakeful.plan import ChildPlan, Code
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.go import write_boot
 from wakeful_runtime.transport.control import ControlServer
+from wakeful_runtime.transport.mailbox import Mailbox
 
 HERE = Path(__file__).parent
 PATIENCE = 20.0
