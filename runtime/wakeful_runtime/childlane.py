@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import structlog
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 
 from wakeful.errors import NodeError
 from wakeful.exits import ExitReason
-from wakeful.rules.events import Ready
+from wakeful.rules.events import Condemned, Ready
 from wakeful_runtime.child import Body, Child, Present
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class ChildLane:
 
     def _hello(self, child: Child, present: Present, body: Body) -> None:
         present.connected = True
+        if present.go is None and body.get("go") is False:
+            self._untold(child, present)
         if present.go is not None and not present.went:
             present.went = True
             self._send(child, present, "go", present.go)
@@ -73,6 +76,19 @@ class ChildLane:
         self._supervisor.watch.heard(child, present, "hello", body)
         if body.get("ready"):
             self._ready(child, present)
+
+    def _untold(self, child: Child, present: Present) -> None:
+        """A life whose supervisor died before it told it GO: none of the user's code has run in it.
+
+        What it was to continue is known to nobody any more, so it is ended and begun anew; a process of the node's own
+        has nothing to continue, and is told GO now.
+        """
+        if not child.stored:
+            present.go, present.went = {}, False
+        elif present.condemned is None:
+            what = "its supervisor died before it could tell it to begin"
+            present.condemned = ExitReason(kind="node_lost", what=what, at=time.time())
+            self._supervisor.tell(Condemned(child.name, present.number, present.condemned))
 
     def take_early_hello(self, child: Child, present: Present) -> None:
         """A hello may come before init has told of its life."""

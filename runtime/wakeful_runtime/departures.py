@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
 from wakeful.errors import NodeError
 from wakeful.exits import ExitReason
-from wakeful.rules.events import Ended
+from wakeful.rules.events import Ended, LaunchFailed
 from wakeful_runtime.child import Child, Present
 from wakeful_runtime.lives import ExitReport
 from wakeful_runtime.reasons import needs_last_words, reason_of
@@ -54,17 +55,27 @@ class Departures:
             await self._last_words(present)
         state = supervisor.state(child)
         reason = reason_of(present, report, ordered=state.ordered if state else None)
-        checkpoints: tuple[int, ...] | None = None
+        end: Ended | LaunchFailed = Ended(child.name, present.number, reason, report.empty)
         if child.stored:
-            reason, checkpoints = await supervisor.keeping.ended(child, reason)
+            end = await self._stored_end(child, present, end)
         supervisor.watch.over(child, present, reason)
         present.close()
-        supervisor.tell(Ended(child.name, present.number, reason, report.empty, checkpoints))
+        supervisor.tell(end)
         supervisor.requests.ring()
         if child.name in self._written:
             await self._written.pop(child.name)
         await supervisor.keeping.flush()
         await self.acknowledge(report)
+
+    async def _stored_end(self, child: Child, present: Present, end: Ended) -> Ended | LaunchFailed:
+        """The end as the store sees it: a committed outcome stands; a life it never heard of has not begun."""
+        keeping = self._supervisor.keeping
+        incarnation = present.life.incarnation
+        if present.go is None and end.empty and await keeping.last_incarnation(child.path) < incarnation:
+            begun = await keeping.run_open(child.path)
+            return LaunchFailed(child.name, present.number, end.reason.what, begun=begun)
+        reason, checkpoints = await keeping.ended(child, end.reason)
+        return replace(end, reason=reason, checkpoints=checkpoints)
 
     async def _last_words(self, present: Present) -> None:
         control, clock = self._supervisor.lines.control, self._supervisor.lines.clock

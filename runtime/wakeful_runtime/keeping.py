@@ -121,6 +121,16 @@ class Keeping:
         told = await self._lines.store.request("lives", path=path, limit=1)
         return int(told["rows"][0]["incarnation"]) if told["rows"] else 0
 
+    async def run_open(self, path: str) -> bool:
+        """Whether the path's last run has no outcome yet."""
+        try:
+            run = await self._lines.store.request("run", path=path)
+        except StoreRefused as refused:
+            if refused.code != "missing":
+                raise
+            return False
+        return run.get("outcome") is None
+
     async def discover(self, children: dict[str, Child], *, spawned: bool) -> None:
         """Read what is kept of the children; those that were spawned are added to `children`.
 

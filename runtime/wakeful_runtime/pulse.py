@@ -14,7 +14,7 @@ From the supervisor:
     chaos {mode} · adopt {token} -> hello · moved {endpoint} -> hello, there
     reply {nonce, ok, value | error, why}: to a `request`.
 To the supervisor:
-    hello {token, pid, kind, incarnation, ready, facts}: on every connection.
+    hello {token, pid, kind, incarnation, go, ready, facts}: on every connection; `go`: it was told GO.
     ready {took} · event {event, …} · bye {reason: ExitReason dump}
     request {nonce, verb, args}: the life asks something of its supervisor (spawn, child_result).
 """
@@ -235,7 +235,8 @@ class Pulse:
         facts = self._facts()
         birth = self._birth
         body = {"token": birth.token, "pid": birth.pid, "kind": birth.kind, "incarnation": birth.incarnation}
-        self._say("hello", body | {"ready": facts.get("ready", False), "facts": facts})
+        body |= {"go": self._go is not None, "ready": facts.get("ready", False), "facts": facts}
+        self._say("hello", body)
 
     def _take_go(self, body: Body) -> None:
         if not self._decided.is_set():

@@ -43,6 +43,8 @@ def _take(roster: Roster, plan: ChildPlan, known: KnownChild | None) -> Charge:
         state.live |= known.running
         if known.saved is not None:
             roster.known(charge)
+        if known.running and known.incarnation > (known.saved.incarnation if known.saved else 0):
+            state.new_run = True  # nobody could save what it was launched for: if it never began, the store knows
     roster.add(charge, state.status)
     roster.touch_new(charge)
     return charge

@@ -65,7 +65,7 @@ class LaunchFailed:
         counts: it is the child's own fault (its interpreter is missing), so a failure; if not (the store is away,
             init has no more processes) it is tried again with back-off for ever.
         last: the highest incarnation the store knows, when it refused this one; 0 otherwise.
-        begun: the new run it was to begin is in the store nevertheless.
+        begun: the run it was to begin or to go on with is open in the store.
     """
 
     child: str
