@@ -53,6 +53,11 @@ class Steps(BaseModel):
     done: int = 0
 
 
+def note(file: Path, line: str) -> None:
+    with file.open("a") as out:
+        out.write(line)
+
+
 class Walk(Session[Steps]):
     """Makes `steps` steps of `pause` seconds, a checkpoint after each; writes each step to `track` when it is done."""
 
@@ -62,8 +67,7 @@ class Walk(Session[Steps]):
             await asyncio.sleep(pause)
             state = Steps(done=state.done + 1)
             if track:
-                with Path(track).open("a") as file:
-                    file.write(f"{state.done} {self.incarnation}\n")
+                note(Path(track), f"{state.done} {self.incarnation}\n")
             await self.checkpoint("step", state)
             self.progress(done=state.done, total=steps)
         return state.done
@@ -85,7 +89,6 @@ class Hopeless(Session):
 class Doomed(Session):
     async def run(self, task: str) -> None:
         raise Fatal("the account is closed")
-
 
 
 class Note(Message):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 
 from people import Counter, Doomed, Hopeless, StopsPolitely, Walk
-
 from tests.system.node.conftest import Harness
+
 from wakeful import Child, Gateway, Heartbeat, Monitor
 
 QUICK = Heartbeat(every=0.3, timeout=0.7, progress=2.0)
@@ -95,7 +95,7 @@ def test_what_was_running_is_resumed_by_the_next_run(harness: Harness) -> None:
 
 
 def test_an_actor_is_restarted_from_the_beginning(harness: Harness) -> None:
-    harness.start(Gateway(Monitor("m", Child("c", Counter, args={"start": 5}, heartbeat=Heartbeat(every=0.3, timeout=0.7)))))
+    harness.start(Gateway(Monitor("m", Child("c", Counter, args={"start": 5}, heartbeat=QUICK))))
     harness.until_event("m/c", "ready")
     harness.kill("m/c", signal.SIGKILL)
     assert harness.until_event("m/c", "restarted")["resumed"] == 0

@@ -7,8 +7,8 @@ import contextlib
 
 import pytest
 from people import Add, Boom, Counter, GetTotal, Slow, Walk
-
 from tests.system.node.conftest import Harness
+
 from wakeful import ActorDead, AskTimeout, Child, Gateway, HandlerFailed, Heartbeat, Monitor, Ref
 from wakeful_runtime import connect
 
@@ -18,7 +18,11 @@ QUICK = Heartbeat(every=0.3, timeout=2.0)
 def counting() -> Gateway:
     return Gateway(
         Child("direct", Counter, heartbeat=QUICK),
-        Monitor("m", Child("c", Counter, args={"start": 5}, heartbeat=QUICK), Child("w", Walk, task="x", heartbeat=QUICK)),
+        Monitor(
+            "m",
+            Child("c", Counter, args={"start": 5}, heartbeat=QUICK),
+            Child("w", Walk, task="x", heartbeat=QUICK),
+        ),
     )
 
 
