@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any
 
-from wakeful.errors import NodeError
 from wakeful.exits import Evidence
+from wakeful.rules.facts import Facts
 from wakeful.rules.judgement import CANCEL_WITHIN, Judgement
-from wakeful_runtime.child import Body, Child, Present
+from wakeful_runtime.child import Child, Present
 from wakeful_runtime.evidence import collect
+from wakeful_runtime.incidents import incident_of
 
 if TYPE_CHECKING:
     from wakeful_runtime.supervisor import Supervisor
@@ -28,10 +28,14 @@ async def end_hard(supervisor: Supervisor, child: Child, present: Present) -> No
     """
     judgement = present.judgement
     if judgement is not None and judgement.killing:
-        await _explain(supervisor, child, present, judgement)
+        if present.incident is None:  # an end that is ordered again has been explained
+            await _explain(supervisor, child, present, judgement)
         if judgement.cancel_first and await _unwound(supervisor, child, present):
             return
     if not present.exited:
+        reason = present.condemned
+        fields = {"incident": present.incident, "kind": reason.kind if reason else None}
+        supervisor.lines.journal("killed", child.path, present.life.incarnation, fields)
         await supervisor.lines.init.end(child.path, present.life.incarnation)
 
 
@@ -39,10 +43,9 @@ async def _explain(supervisor: Supervisor, child: Child, present: Present, judge
     """Write the incident with the action begun, then take the evidence and add it."""
     lines = supervisor.lines
     incarnation = present.life.incarnation
-    present.incident = child.last_incident = f"{child.path}#{incarnation}"
-    opened = asyncio.ensure_future(
-        lines.store.request("incident_open", timeout=INCIDENT_S, **_incident(child, present, judgement, lines.clock()))
-    )
+    facts = present.facts or Facts(child.watched_kind, present.life.forked_at, present.life.forked_at)
+    incident = incident_of(child.path, incarnation, judgement, facts, child.plan.heartbeat, now=lines.clock())
+    supervisor.incidents.open(child, present, incident)
 
     async def dump() -> tuple[tuple[str, ...], tuple[str, ...]]:
         told = await supervisor.lane.ask(child, "dump", {}, 1.0)
@@ -52,38 +55,14 @@ async def _explain(supervisor: Supervisor, child: Child, present: Present, judge
     line = found.line
     if present.condemned is not None and line:
         present.condemned = present.condemned.model_copy(update={"what": f"{present.condemned.what}, at {line}"})
-    lines.journal(
-        "evidence",
-        child.path,
-        incarnation,
-        {"incident": present.incident, "verdict": str(judgement.verdict), "line": line},
-    )
+    fields = {"incident": incident.id, "verdict": incident.verdict, "line": line}
+    lines.journal("evidence", child.path, incarnation, fields)
+    written = supervisor.incidents.add(incident.id, evidence=_plain(found.evidence, line))
     try:
-        await opened
-        await lines.store.request(
-            "incident_update", timeout=INCIDENT_S, id=present.incident, evidence=_plain(found.evidence, line)
-        )
-    except NodeError as error:
-        lines.journal("evidence", child.path, incarnation, {"incident": present.incident, "unwritten": str(error)})
-
-
-def _incident(child: Child, present: Present, judgement: Judgement, now: float) -> Body:
-    return {
-        "id": present.incident,
-        "path": child.path,
-        "incarnation": present.life.incarnation,
-        "verdict": str(judgement.verdict),
-        "severity": judgement.policy.severity,
-        "thresholds": {"seconds": judgement.threshold, "heartbeat": child.plan.heartbeat.model_dump()},
-        "facts": {
-            "words": judgement.words,
-            "since": time.time() - (now - judgement.since),
-            "detected_s": round(now - judgement.since, 3),
-            "run_id": child.run_id,
-        },
-        "evidence": None,
-        "action": judgement.policy.action,
-    }
+        async with asyncio.timeout(INCIDENT_S):
+            await written.wait()
+    except TimeoutError:  # the store is away: it is written when it is back
+        return
 
 
 def _plain(evidence: Evidence, line: str) -> dict[str, Any]:

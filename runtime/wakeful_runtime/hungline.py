@@ -10,6 +10,7 @@ from wakeful_runtime.blame import is_users
 
 _LINE = re.compile(r"^\s+(.+):(\d+) in (.+)$")
 _DUMPED = re.compile(r'^\s+File "(.+)", line (\d+) in (.+)$')
+_RAISED = re.compile(r'^\s+File "(.+)", line (\d+), in (.+)$')
 _LOOPS = ("run_forever", "run_until_complete")
 
 Users = Callable[[str], bool]
@@ -36,6 +37,15 @@ def hung_at(tasks: Iterable[str], threads: Iterable[str], dump: str, *, users: U
         if found:
             return found
     return _dumped(dump, users)
+
+
+def raised_in(trace: str, *, users: Users = is_users) -> str:
+    """The same of a formatted traceback, innermost line last."""
+    for line in reversed(trace.splitlines()):
+        match = _RAISED.match(line)
+        if match and users(match[1]):
+            return _shown(match[1], match[2], match[3])
+    return ""
 
 
 def _inside_loop(stack: str) -> str:

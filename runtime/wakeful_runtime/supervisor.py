@@ -24,6 +24,7 @@ from wakeful_runtime.childlane import ChildLane
 from wakeful_runtime.deaths import Deaths
 from wakeful_runtime.departures import Departures
 from wakeful_runtime.ending import end_hard
+from wakeful_runtime.incidentbook import IncidentBook
 from wakeful_runtime.initclient import Held, InitRefused, LifeContinued, LifeEmpty, LifeStopped
 from wakeful_runtime.keeping import Keeping
 from wakeful_runtime.launch import Begun, LaunchRefused, launch
@@ -64,6 +65,7 @@ class Supervisor:
         self.rule = Supervision(plan, seed=f"{lines.epoch} {prefix}", parallel=2 * (os.cpu_count() or 1))
         self.children = {each.name: Child(each, self.path_of(each.name)) for each in plan.children}
         self.keeping = Keeping(lines)
+        self.incidents = IncidentBook(self)
         self.watch = Watch(self)
         self.deaths = Deaths(self)
         self.requests = Requests(self)
@@ -180,6 +182,7 @@ class Supervisor:
                 self._note(command)
             case c.Park():
                 child = self.children[command.child]
+                self.incidents.parked(child, command.why)
                 if self.on_parked is not None:
                     self.on_parked(child, command)
             case c.Unpark():

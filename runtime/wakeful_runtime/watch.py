@@ -66,6 +66,7 @@ class Watch:
         )
         if adopted:
             self._probe(child, present, now)
+            self._supervisor.spawn(self._supervisor.incidents.adopt(child))
         self._time_run(child)
         self._judge(child, present, now)
 
@@ -86,6 +87,7 @@ class Watch:
         if present.facts is not None:
             now = self._lines.clock()
             present.facts = replace(present.facts, ready_at=present.facts.ready_at or now)
+            self._supervisor.incidents.ready(child, present)
             self._judge(child, present, now)
 
     def stopped(self, child: Child, incarnation: int, stopped: bool) -> None:
@@ -100,11 +102,7 @@ class Watch:
         """The life has ended."""
         present.due = float("inf")
         self._asked.discard(child.name)
-        if present.incident is not None:
-            child.recovering = present.incident
-            self._outcome(
-                present.incident, f"killed ({reason.kind}); waiting for the next life to make progress", closed=False
-            )
+        self._supervisor.incidents.over(child, present, reason)
 
     # what is heard
 
@@ -123,11 +121,8 @@ class Watch:
         if facts is None:
             present.facts = facts = Facts(child.watched_kind, present.life.forked_at, now)
         nonce = int(body.get("nonce") or 0)
-        sent_at = now
-        for probe in (facts.probe, facts.confirming):
-            if probe is not None and probe.nonce == nonce:
-                sent_at = probe.sent_at
-        answer = Answer(nonce, sent_at, now, float(body.get("loop_age") or 0.0), pulse)
+        sent_at = facts.sent_at(nonce)
+        answer = Answer(nonce, now if sent_at is None else sent_at, now, float(body.get("loop_age") or 0.0), pulse)
         before = facts.answer.pulse.checkpoint if facts.answer else None
         present.facts = facts.answered(answer)
         if present.facts.probe is None:
@@ -147,20 +142,8 @@ class Watch:
             self._supervisor.tell(Progressed(child.name, present.number))
         else:
             return
-        if child.recovering is not None and begun is not None:
-            self._outcome(
-                child.recovering, f"recovered: incarnation {present.life.incarnation} made progress", closed=True
-            )
-            child.recovering = None
-
-    def _outcome(self, incident: str, outcome: str, *, closed: bool) -> None:
-        fields: Body = {"id": incident, "outcome": outcome}
-        if closed:
-            fields["closed_at"] = time.time()
-        self._supervisor.spawn(self._write_outcome(fields))
-
-    async def _write_outcome(self, fields: Body) -> None:
-        await self._lines.store.request("incident_update", **fields)
+        if begun is not None:
+            self._supervisor.incidents.progressed(child, present)
 
     # judging
 

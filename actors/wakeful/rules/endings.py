@@ -56,8 +56,9 @@ def settle(roster: Roster, charge: Charge, reason: ExitReason) -> None:
     state = charge.state
     order, condemned, stranded = state.ordered, state.condemned, state.unkillable
     flagged = state.sibling
-    if reason.kind != "returned":
-        reason = condemned or order or reason
+    frozen = condemned or order
+    if frozen is not None and reason.kind not in ("returned", frozen.kind):  # the same kind: told with its evidence
+        reason = frozen
     if stranded:
         roster.unpark(charge)
     state.live = state.unkillable = False

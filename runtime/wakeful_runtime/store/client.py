@@ -30,6 +30,7 @@ ORDERED_BY: dict[str, tuple[str, ...]] = {
     "placement_put": ("path",),
     "placement_delete": ("path",),
     "meta_put": ("key",),
+    "incident_open": ("id",),
     "incident_update": ("id",),
 }
 """Requests about the same thing go one after the other: one that is sent again never overtakes a newer one."""
