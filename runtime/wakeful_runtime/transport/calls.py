@@ -5,60 +5,64 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any
 
 import zmq
 
-from wakeful.errors import CodecError
+from wakeful.errors import CodecError, NodeError
+from wakeful_runtime.transport.context import NOBLOCK, Socket, dealer, router
+from wakeful_runtime.transport.drain import Drain
 from wakeful_runtime.wire import pack, unpack
 
 VERSION = 1
 MAX_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 64
-_HWM = 1000
-_DRAIN = 64
 
 Reply = Callable[[dict[str, Any]], None]
 Handler = Callable[[str, dict[str, Any], Reply], None]
 
 
 class CallServer:
-    """The gateway's end. `handle(verb, args, reply)` must not block; `reply` is called once, now or later."""
+    """The gateway's end. `handle(verb, args, reply)` must not block; `reply` is called once, now or later.
+
+    Attributes:
+        dropped: messages that were no calls, and answers whose caller is gone.
+    """
 
     def __init__(self, endpoint: str, handle: Handler) -> None:
         self._endpoint = endpoint
         self._handle = handle
-        self._socket: zmq.Socket[bytes] | None = None
+        self._socket: Socket | None = None
+        self._drain: Drain | None = None
         self.dropped = 0
 
     def open(self) -> None:
-        """Bind, on the running loop. The caller holds the gateway's lock: binding takes the endpoint from anybody."""
-        socket = self._socket = zmq.Context.instance().socket(zmq.ROUTER)
-        socket.linger = 200
-        socket.sndhwm = socket.rcvhwm = _HWM
-        socket.maxmsgsize = MAX_BYTES
-        socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
-        socket.bind(self._endpoint)
-        asyncio.get_running_loop().add_reader(socket.getsockopt(zmq.FD), self._read)
-        asyncio.get_running_loop().call_soon(self._read)
+        """Bind, on the running loop. The caller holds the gateway's lock: binding takes the endpoint from anybody.
+
+        Raises:
+            NodeError: the endpoint can't be bound.
+        """
+        try:
+            self._socket = router(self._endpoint)
+        except zmq.ZMQError as error:
+            raise NodeError(f"can't listen at {self._endpoint}: {error}") from None
+        self._drain = Drain(self._socket, self._read)
+        self._drain.start(asyncio.get_running_loop())
 
     def close(self) -> None:
-        """Answers that are under way get 200 ms."""
-        socket, self._socket = self._socket, None
-        if socket is not None:
-            asyncio.get_running_loop().remove_reader(socket.getsockopt(zmq.FD))
-            socket.close()
+        """Answers that are under way may still leave, for 100 ms."""
+        if self._drain is not None:
+            self._drain.stop()
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = self._drain = None
 
     def _read(self) -> None:
-        """The descriptor is edge-triggered: look at EVENTS until nothing is left, and come back if too much is."""
-        for _ in range(_DRAIN):
-            socket = self._socket
-            if socket is None or not socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
-                return
-            self._take(socket.recv_multipart())
-        asyncio.get_running_loop().call_soon(self._read)
+        if self._socket is not None:
+            self._take(self._socket.recv_multipart(NOBLOCK))
 
     def _take(self, frames: list[bytes]) -> None:
         try:
@@ -72,33 +76,27 @@ class CallServer:
         self.dropped += 1
 
     def _answer(self, whom: bytes, number: str, answer: dict[str, Any]) -> None:
-        if self._socket is None:
+        if self._socket is None or self._drain is None:
             return
         try:
             data = pack([VERSION, number, answer])
         except CodecError as error:
             data = pack([VERSION, number, {"ok": False, "why": f"the answer can't be sent: {error}"}])
         try:
-            self._socket.send_multipart([whom, data], zmq.NOBLOCK)
-        except zmq.Again:
+            self._socket.send_multipart([whom, data], NOBLOCK)
+        except zmq.ZMQError:
             self.dropped += 1
-        asyncio.get_running_loop().call_soon(self._read)  # a send may have swallowed the edge of what came in
+        self._drain.sent()
 
 
 class CallClient:
     """A client's end; blocking, one call at a time. Not for use by several threads."""
 
     def __init__(self, endpoint: str) -> None:
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket = self._context.socket(zmq.DEALER)
-        self._socket.linger = 0
-        self._socket.sndhwm = self._socket.rcvhwm = _HWM
-        self._socket.maxmsgsize = MAX_BYTES
-        self._socket.reconnect_ivl = 5
-        self._socket.reconnect_ivl_max = 200
+        self._name = f"call-{os.getpid()}-{secrets.token_hex(6)}"
+        self._socket = dealer(self._name.encode(), keep=True)
         self._socket.connect(endpoint)
         self._numbers = itertools.count()
-        self._name = f"{os.getpid()}.{time.monotonic_ns()}"
 
     def call(
         self, verb: str, args: dict[str, Any], timeout: float, *, again: float | None = None
@@ -128,5 +126,4 @@ class CallClient:
 
     def close(self) -> None:
         """Give it up."""
-        self._socket.close()
-        self._context.term()
+        self._socket.close(linger=0)
