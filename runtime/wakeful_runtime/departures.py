@@ -55,9 +55,8 @@ class Departures:
             await self._last_words(present)
         state = supervisor.state(child)
         reason = reason_of(present, report, ordered=state.ordered if state else None)
-        end: Ended | LaunchFailed = Ended(child.name, present.number, reason, report.empty)
-        if child.stored:
-            end = await self._stored_end(child, present, end)
+        seen = Ended(child.name, present.number, reason, report.empty)
+        end = await self._stored_end(child, present, seen) if child.stored else seen
         supervisor.watch.over(child, present, reason)
         present.close()
         supervisor.tell(end)

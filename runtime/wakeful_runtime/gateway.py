@@ -19,7 +19,8 @@ from wakeful_runtime.api import Api
 from wakeful_runtime.apiserver import ApiServer
 from wakeful_runtime.birth import Birth
 from wakeful_runtime.child import Body
-from wakeful_runtime.initclient import Disowned, Held, InitClient, LifeGiven, Push, StopOrder
+from wakeful_runtime.chronicle import Chronicle
+from wakeful_runtime.initclient import Disowned, Held, InitClient, LifeGiven, NodeNews, Push, StopOrder
 from wakeful_runtime.lines import Lines
 from wakeful_runtime.lives import ExitReport
 from wakeful_runtime.logs import open_log
@@ -63,6 +64,7 @@ class GatewayProcess:
         self._system_stopped: asyncio.Future[ExitReason] | None = None
         self._supervisors: tuple[Supervisor, ...] = ()
         self._early: list[Push] = []
+        self._chronicle: Chronicle | None = None
         self._stopping = False
         self._booted = False
         self._beaten_at = time.monotonic()
@@ -76,6 +78,7 @@ class GatewayProcess:
         system = Supervisor(system_plan(), "", lines, on_finished=_settle(self._system_stopped))
         root = Supervisor(self._start.plan.root, "", lines, on_finished=_settle(self._stopped))
         self._supervisors = (system, root)
+        self._chronicle = Chronicle(lines)
         server = ApiServer(self._birth.directory, Api(self._start, system, root, lines))
         beating = loop.create_task(self._beat(lines))
         try:
@@ -86,6 +89,7 @@ class GatewayProcess:
             await adopt(root)
             await self._dismiss_strangers(lines)
             self._booted = True
+            self._chronicle.node(lines.init.facts)
             for push in self._early:
                 self._pushed(push)
             await self._stopped
@@ -147,6 +151,9 @@ class GatewayProcess:
                 if not self._stopping:
                     self._stopping = True
                     self._root().tell(StopAll(ExitReason(kind="shutdown", what=push.why, at=time.time())))
+            case NodeNews():
+                if self._chronicle is not None:
+                    self._chronicle.node(push.facts)
             case LifeGiven():
                 self._table([Held(push.life, push.pidfd, None)])
             case _:
@@ -155,7 +162,12 @@ class GatewayProcess:
                     self._root().spawn(self._root().departures.acknowledge(push))
 
     def _table(self, held: list[Held]) -> None:
+        if self._booted and self._chronicle is not None:
+            self._chronicle.node(self._root().lines.init.facts)
         for each in held:
+            if each.life.path == "gateway" and self._chronicle is not None:
+                self._root().spawn(self._chronicle.gateway(each))
+                continue
             mine = [supervisor for supervisor in self._supervisors if supervisor.held(each)]
             if not mine:
                 self._root().spawn(self._root().strange(each))

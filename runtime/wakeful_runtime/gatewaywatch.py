@@ -60,6 +60,8 @@ class GatewayWatch:
         self._greeted = False
         self._pause = 0.0
         self._check: Timer | None = None
+        self.replaced = ""
+        """Why the last one was killed, if it was killed from here."""
         self.wanted = True
         """Whether a gateway that ends is started again."""
 
@@ -100,6 +102,8 @@ class GatewayWatch:
         if entry is not self._entry:
             return
         self._entry = None
+        if not entry.ordered:
+            self.replaced = ""
         if self._check is not None:
             self._check.cancel()
         if not self.wanted:
@@ -164,4 +168,5 @@ class GatewayWatch:
         entry = self._entry
         if entry is not None and entry.state == "running" and not entry.ordered:
             print(f"wakeful: gateway pid {entry.life.pid}: {why}; killed", file=sys.stderr, flush=True)
+            self.replaced = why
             self._ends.kill(entry)

@@ -7,6 +7,7 @@ import selectors
 import signal
 import socket
 import sys
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,7 +34,12 @@ NOT_ALONE = 75
 
 @dataclass(frozen=True)
 class InitBirth:
-    """What the keeper hands to a new init. `mask` is the signal mask to go back to."""
+    """What the keeper hands to a new init.
+
+    Attributes:
+        mask: the signal mask to go back to.
+        before: how the init before it ended; empty for the first one of a node.
+    """
 
     directory: NodeDirectory
     enter: Enter
@@ -42,6 +48,7 @@ class InitBirth:
     keeper_pid: int
     timing: InitTiming
     mask: set[Any]
+    before: str = ""
 
 
 def main(birth: InitBirth) -> int:
@@ -70,6 +77,7 @@ class Init:
         self._birth = birth
         self._boot_id = boot_id()
         self._keeper_pid: int | None = birth.keeper_pid
+        self._news: dict[str, Any] = {}
         self._link: KeeperLink | None = None
         self._registry = Registry(birth.directory)
         self._incarnation = self._registry.number("init")
@@ -118,6 +126,9 @@ class Init:
             "boot_id": self._boot_id,
             "keeper": self._keeper_pid,
             "stopping": self.stopping,
+            "before": self._birth.before,
+            "gateway_before": self._gateway.replaced,
+            **self._news,
         }
 
     def forked(self, entry: Entry) -> None:
@@ -160,6 +171,7 @@ class Init:
             descriptors.append(own)
             self.loop.later(1.0, lambda: os.close(own))
         gateway = self._registry.living("gateway")
+        self._tell_keeper({"keeper_came_at": time.time()})
         return {**self.facts(), "gateway": gateway.life.pid if gateway else None}, descriptors
 
     def _inherit(self, record: LifeFile) -> Entry | None:
@@ -195,7 +207,12 @@ class Init:
             return
         link, self._link, self._keeper_pid = self._link, None, None
         print(f"wakeful: no keeper any more ({why}); the node runs on", file=sys.stderr, flush=True)
+        self._tell_keeper({"keeper_gone_at": time.time()})
         link.broke()
+
+    def _tell_keeper(self, news: dict[str, Any]) -> None:
+        self._news = news  # for the journal, which is the gateway's to write: now, or when there is one
+        self._desk.push("gateway", "node", self.facts())
 
     def _serve_keeper(self, message: dict[str, Any]) -> dict[str, Any]:
         verb = message.get("do")

@@ -18,6 +18,7 @@ from wakeful_runtime.pushes import (
     LifeEmpty,
     LifeGiven,
     LifeStopped,
+    NodeNews,
     Push,
     StopOrder,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "LifeEmpty",
     "LifeGiven",
     "LifeStopped",
+    "NodeNews",
     "Push",
     "StopOrder",
 ]

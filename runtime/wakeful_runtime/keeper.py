@@ -89,6 +89,7 @@ class Keeper:
         self._orders = 0
         self._status: int | None = None
         self._deaths: list[float] = []
+        self._before, self._killed = "", False  # how the last init ended; it was killed from here
         self._unanswered: float | None = None
         self._ping: Timer | None = None
         self._loop = InitLoop()
@@ -154,7 +155,9 @@ class Keeper:
             listener = self._listener
             if listener is not None:
                 status = init.main(
-                    init.InitBirth(self._directory, self._enter, listener, line, os.getppid(), self._timing, mask)
+                    init.InitBirth(
+                        self._directory, self._enter, listener, line, os.getppid(), self._timing, mask, self._before
+                    )
                 )
         except BaseException:  # noqa: BLE001 (told in init's log; the keeper forks another one)
             traceback.print_exc()
@@ -181,13 +184,13 @@ class Keeper:
             if self._link is not None:
                 self._link.ask("ping", self._answered)
         elif now - max(self._unanswered, self._loop.late_at) > self._timing.init_silence:
-            self._say(f"init did not answer for {now - self._unanswered:.0f} s; killed")
-            self._kill_init()
+            self._kill_init(f"it did not answer for {now - self._unanswered:.0f} s; killed")
 
     def _answered(self, reply: dict[str, Any] | None) -> None:
         self._unanswered = None
 
-    def _kill_init(self) -> None:
+    def _kill_init(self, why: str) -> None:
+        self._before, self._killed = why, True
         if self._init is not None:
             self._init.send_signal(signal.SIGKILL)  # SIGTERM would stay pending in a stopped process
 
@@ -207,8 +210,7 @@ class Keeper:
         for pid, word in init.stop_changes():
             if self._own and self._init is not None and pid == self._init.pid:
                 if word == "stopped":
-                    self._say("init was stopped by a signal; killed")
-                    self._kill_init()
+                    self._kill_init("it was stopped by a signal; killed")
             elif self._link is not None:
                 self._link.push(word, pid=pid)
         if self._own and self._init is not None:
@@ -233,7 +235,9 @@ class Keeper:
             self._status = code
             self._loop.stop()
             return
-        self._say(f"init ended ({'unknown' if code is None else code}); forked again")
+        self._before = self._before if self._killed else _how(code)
+        self._killed = False
+        self._say(f"init: {self._before}; forked again")
         self._again()
 
     def _again(self) -> None:
@@ -288,3 +292,9 @@ class Keeper:
     def _say(self, line: str) -> None:
         with self._directory.log("keeper").open("a") as log:
             log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {line}\n")
+
+
+def _how(code: int | None) -> str:
+    if code is None:
+        return "it ended while nobody could read its exit status"
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"it left with status {code}"

@@ -38,10 +38,14 @@ class Lines:
         """A number of its own, for a nonce or an id."""
         return next(self._numbers)
 
-    def journal(self, event: str, path: str, incarnation: int, fields: Mapping[str, Any]) -> None:
-        """An entry about `path`; buffered, never waits."""
+    def journal(self, event: str, path: str, incarnation: int, fields: Mapping[str, Any], *, key: str = "") -> None:
+        """An entry about `path`; buffered, never waits.
+
+        Args:
+            key: names what happened, where more than one may tell of it: it is stored once.
+        """
         entry = {
-            "id": f"{self.path}#{self.incarnation}.{self.epoch}.{self.number()}",
+            "id": f"{self.boot_id}.{key}" if key else f"{self.path}#{self.incarnation}.{self.epoch}.{self.number()}",
             "at": time.time(),
             "mono": self.clock(),
             "boot_id": self.boot_id,

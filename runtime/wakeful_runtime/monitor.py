@@ -18,7 +18,7 @@ from wakeful_runtime.birth import Birth
 from wakeful_runtime.child import Body
 from wakeful_runtime.go import unpack_value
 from wakeful_runtime.host import prepare
-from wakeful_runtime.initclient import Disowned, Held, InitClient, LifeGiven, Push, StopOrder
+from wakeful_runtime.initclient import Disowned, Held, InitClient, LifeGiven, NodeNews, Push, StopOrder
 from wakeful_runtime.lifeline import Lifeline, open_lifeline
 from wakeful_runtime.lines import Lines
 from wakeful_runtime.lives import ExitReport
@@ -120,7 +120,7 @@ class MonitorProcess:
             self._table([Held(push.life, push.pidfd, None)])
         elif self._supervisor is None or not self._booted:
             self._pushes.append(push)
-        elif not isinstance(push, StopOrder):
+        elif not isinstance(push, StopOrder | NodeNews):
             known = self._supervisor.pushed(push)
             if not known and isinstance(push, ExitReport):
                 self._supervisor.spawn(self._supervisor.departures.acknowledge(push))

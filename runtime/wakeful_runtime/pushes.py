@@ -72,7 +72,14 @@ class Disowned:
     why: str
 
 
-Push = ExitReport | LifeEmpty | LifeStopped | LifeContinued | LifeGiven | StopOrder | Disowned
+@dataclass(frozen=True, slots=True)
+class NodeNews:
+    """Init has news of the node itself (its keeper died, or has come); `facts` as at the hello."""
+
+    facts: dict[str, Any]
+
+
+Push = NodeNews | ExitReport | LifeEmpty | LifeStopped | LifeContinued | LifeGiven | StopOrder | Disowned
 
 
 def parse_push(message: dict[str, Any], descriptors: list[int]) -> Push | None:
@@ -86,6 +93,8 @@ def parse_push(message: dict[str, Any], descriptors: list[int]) -> Push | None:
         return ExitReport.from_json(message)
     if word == "given":
         return LifeGiven(LifeRecord.from_json(message["life"]), descriptors.pop(0) if descriptors else None)
+    if word == "node":
+        return NodeNews({key: value for key, value in message.items() if key != "push"})
     if word == "stop":
         return StopOrder(str(message["why"]))
     kinds: dict[str, Callable[[str, int], Push]] = {
