@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 
 from wakeful.rules.doubt import Clocks
 from wakeful.rules.facts import Look, ThreadLook
@@ -18,17 +17,6 @@ CONTROL_THREAD = "wakeful-pulse"
 """The name (`comm`) of a control thread; at most 15 characters."""
 
 _GONE = ThreadLook("X")
-
-
-def name_this_thread(name: str) -> None:
-    """Give the calling thread a name the operating system shows. Linux; elsewhere nothing."""
-    if LINUX:
-        import threading
-
-        try:
-            Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(name)
-        except OSError:  # /proc is not mounted, or read only: the thread stays without a name
-            return
 
 
 def look(pid: int, *, at: float | None = None) -> Look:

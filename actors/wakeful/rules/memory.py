@@ -16,7 +16,7 @@ AGAIN = 0.2
 FAR_OVER = 1.5
 """Share of the limit from which one measure is enough."""
 
-FAST, CALM = 1.0, 10.0
+FAST, CALM = 0.5, 2.0
 """Seconds between measures: near the limit, and elsewhere."""
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from wakeful_runtime import dumps
 from wakeful_runtime.echo import LoopEcho
-from wakeful_runtime.vitals import CONTROL_THREAD, name_this_thread
+from wakeful_runtime.vitals import CONTROL_THREAD
 
 LIBC = ctypes.PyDLL(None)
 HELD = threading.Lock()
@@ -60,7 +60,7 @@ async def run(mode: str) -> None:
 
 
 def control(loop: asyncio.AbstractEventLoop, began: float) -> None:
-    name_this_thread(CONTROL_THREAD)
+    Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(CONTROL_THREAD)
 
     def post(call: Any) -> None:
         loop.call_soon_threadsafe(call)
