@@ -43,8 +43,7 @@ def run(
     from wakeful_runtime.treefile import load
 
     where = directory(node)
-    plan = load(target)
-    raise typer.Exit(running.detached(where, plan) if detach else running.foreground(where, plan))
+    raise typer.Exit(running.detached(where, target) if detach else running.foreground(where, load(target)))
 
 
 def check(target: TargetArgument, json: JsonOption = False) -> None:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from wakeful.errors import NodeError
+from wakeful.errors import NodeError, SpecError
 from wakeful.plan import NodePlan
 from wakeful_runtime.directory import NodeDirectory
 
@@ -18,6 +18,8 @@ READY_S = 60.0
 """How long `run --detach` waits for the node to be ready."""
 
 _POLL_S = 0.05
+_READY = "wakeful: ready:"
+_BAD_TREE = 2
 
 
 def foreground(directory: NodeDirectory, plan: NodePlan) -> int:
@@ -36,10 +38,11 @@ def foreground(directory: NodeDirectory, plan: NodePlan) -> int:
     return run_node(directory, plan, on_ready=lambda gateway: fcntl.flock(starting, fcntl.LOCK_UN))
 
 
-def detached(directory: NodeDirectory, plan: NodePlan) -> int:
-    """Start the node in the background and return when it is ready.
+def detached(directory: NodeDirectory, target: str) -> int:
+    """Start the node of a target in the background and return when it is ready.
 
     Raises:
+        SpecError: the tree can't be right.
         NodeError: it ended before it was ready, with its own words, or wasn't ready in time.
     """
     directory.create()
@@ -47,22 +50,22 @@ def detached(directory: NodeDirectory, plan: NodePlan) -> int:
     said = directory.log("keeper")
     with said.open("ab") as out:
         start = out.tell()
-        command = [sys.executable, "-P", "-m", "wakeful_runtime.cli", "--node", str(directory.root), "run", plan.target]
-        keeper = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=Path.cwd(), start_new_session=True
-        )
+        command = [sys.executable, "-P", "-m", "wakeful_runtime.cli", "--node", str(directory.root), "run", target]
+        keeper = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
     deadline = time.monotonic() + READY_S
-    while not is_ready(directory):
-        if keeper.poll() is not None:
-            with said.open("rb") as written:
-                written.seek(start)
-                words = written.read().decode("utf-8", "replace").splitlines() or [f"status {keeper.returncode}"]
-            raise NodeError(f"the node ended before it was ready: {words[-1].removeprefix('wakeful: ')}")
+    while True:
+        status = keeper.poll()  # before its words are read: what it said last must be among them
+        words = _lines_from(said, start)
+        ready = [line for line in words if line.startswith(_READY)]
+        if ready:
+            print(ready[0])
+            return 0
+        if status is not None:
+            kind = SpecError if status == _BAD_TREE else NodeError
+            raise kind(words[-1].removeprefix("wakeful: ") if words else f"the node ended with status {status}")
         if time.monotonic() > deadline:
             raise NodeError(f"the node isn't ready after {READY_S:.0f} s; see {said} and wakeful ps")
         time.sleep(_POLL_S)
-    print(ready_line(directory, plan))
-    return 0
 
 
 def is_ready(directory: NodeDirectory) -> bool:
@@ -87,7 +90,13 @@ def wait_until_gone(directory: NodeDirectory, timeout: float) -> None:
 
 def ready_line(directory: NodeDirectory, plan: NodePlan) -> str:
     """The one line of `run`."""
-    return f"wakeful: ready: {plan.target} in {directory.root} (wakeful ps, wakeful down; Ctrl-C stops it in order)"
+    return f"{_READY} {plan.target} in {directory.root} (wakeful ps, wakeful down; Ctrl-C stops it in order)"
+
+
+def _lines_from(file: Path, start: int) -> list[str]:
+    with file.open("rb") as opened:
+        opened.seek(start)
+        return opened.read().decode("utf-8", "replace").splitlines()
 
 
 def _refuse_second(directory: NodeDirectory) -> None:

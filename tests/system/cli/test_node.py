@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from wakeful_runtime.client import Client
 from wakeful_runtime.directory import NodeDirectory
 
 TREE = """
@@ -37,7 +38,10 @@ tree = Gateway(
 )
 """
 
-WAIT_S = 60.0
+WAIT_S = 90.0
+"""More than `run --detach` waits, so that its own words are seen when it gives up."""
+
+pytestmark = pytest.mark.timeout(300)
 Wakeful = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -59,16 +63,25 @@ def wakeful(node_directory: NodeDirectory) -> Iterator[Wakeful]:
     run("down")
 
 
-def rows(wakeful: Wakeful) -> dict[str, dict[str, Any]]:
-    answered = wakeful("ps", "--json")
-    assert answered.returncode == 0, answered.stderr
-    return {row["path"]: row for row in json.loads(answered.stdout)}
+Rows = Callable[[], "dict[str, dict[str, Any]]"]
+
+
+@pytest.fixture
+def rows(node_directory: NodeDirectory) -> Rows:
+    """What `ps` shows, without a process for each look."""
+
+    def look() -> dict[str, dict[str, Any]]:
+        with Client(node_directory.root) as node:
+            return {row["path"]: row for row in node.ps()}
+
+    return look
 
 
 def until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + WAIT_S
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
 
 
 def foreground(directory: NodeDirectory, tree: str) -> subprocess.Popen[str]:
@@ -84,7 +97,8 @@ def test_run_says_one_line_when_ready_and_stops_in_order(
     assert node.stdout
     line = node.stdout.readline()
     assert line.startswith(f"wakeful: ready: {tree} in {node_directory.root}")
-    assert rows(wakeful).keys() == {"init", "gateway", "store", "work", "work/counting", "work/idle", "sessions"}
+    shown = {row["path"] for row in json.loads(wakeful("ps", "--json").stdout)}
+    assert shown == {"init", "gateway", "store", "work", "work/counting", "work/idle", "sessions"}
     node.send_signal(order)
     out, err = node.communicate(timeout=WAIT_S)
     assert (node.returncode, out, err) == (0, "", "")
@@ -93,28 +107,26 @@ def test_run_says_one_line_when_ready_and_stops_in_order(
     assert gone.stderr.count("\n") == 1
 
 
-def test_a_second_run_is_refused_and_the_first_runs_on(
-    node_directory: NodeDirectory, wakeful: Wakeful, tree: str
-) -> None:
-    assert wakeful("run", tree, "--detach").returncode == 0
-    before = rows(wakeful)
+def test_a_second_run_is_refused_and_the_first_runs_on(wakeful: Wakeful, tree: str, rows: Rows) -> None:
+    assert (begun := wakeful("run", tree, "--detach")).returncode == 0, begun.stderr
+    before = rows()
     for extra in ((), ("--detach",)):
         second = wakeful("run", tree, *extra)
         assert second.returncode == 1
         assert second.stdout == ""
         assert "a node runs in" in second.stderr
         assert second.stderr.count("\n") == 1
-    after = rows(wakeful)
+    after = rows()
     assert {path: row["pid"] for path, row in before.items()} == {path: row["pid"] for path, row in after.items()}
 
 
-def test_the_next_run_resumes_what_was_running(wakeful: Wakeful, tree: str) -> None:
-    assert wakeful("run", tree, "--detach").returncode == 0
+def test_the_next_run_resumes_what_was_running(wakeful: Wakeful, tree: str, rows: Rows) -> None:
+    assert (begun := wakeful("run", tree, "--detach")).returncode == 0, begun.stderr
     until(lambda: len(json.loads(wakeful("checkpoints", "counting", "--json").stdout)) > 2)
     assert wakeful("down").returncode == 0
     kept = json.loads(wakeful("checkpoints", "counting", "--json").stdout)[0]["seq"]
-    assert wakeful("run", tree, "--detach").returncode == 0
-    until(lambda: rows(wakeful)["work/counting"]["checkpoint"])
+    assert (begun := wakeful("run", tree, "--detach")).returncode == 0, begun.stderr
+    until(lambda: rows()["work/counting"]["checkpoint"])
     first = next(
         row
         for row in json.loads(wakeful("events", "work/counting", "-n", "10000", "--json").stdout)
@@ -123,11 +135,11 @@ def test_the_next_run_resumes_what_was_running(wakeful: Wakeful, tree: str) -> N
     assert first["name"] == f"step {kept + 1}"
 
 
-def test_a_killed_session_is_back_and_history_outlives_the_node(wakeful: Wakeful, tree: str) -> None:
-    assert wakeful("run", tree, "--detach").returncode == 0
-    until(lambda: rows(wakeful)["work/counting"]["checkpoint"])
+def test_a_killed_session_is_back_and_history_outlives_the_node(wakeful: Wakeful, tree: str, rows: Rows) -> None:
+    assert (begun := wakeful("run", tree, "--detach")).returncode == 0, begun.stderr
+    until(lambda: rows()["work/counting"]["checkpoint"])
     assert wakeful("chaos", "kill", "counting").returncode == 0
-    until(lambda: (row := rows(wakeful)["work/counting"])["incarnation"] == 2 and row["state"] == "running")
+    until(lambda: (row := rows()["work/counting"])["incarnation"] == 2 and row["state"] == "running")
     assert wakeful("status").returncode == 0
     drawn = wakeful("tree").stdout
     assert "counting#2  session running" in drawn
@@ -142,13 +154,13 @@ def test_a_killed_session_is_back_and_history_outlives_the_node(wakeful: Wakeful
     assert "exited" in events
 
 
-def test_orders_reach_the_child_they_name(wakeful: Wakeful, tree: str) -> None:
-    assert wakeful("run", tree, "--detach").returncode == 0
-    first = rows(wakeful)["work/idle"]["pid"]
+def test_orders_reach_the_child_they_name(wakeful: Wakeful, tree: str, rows: Rows) -> None:
+    assert (begun := wakeful("run", tree, "--detach")).returncode == 0, begun.stderr
+    first = rows()["work/idle"]["pid"]
     assert wakeful("restart", "idle").returncode == 0
-    until(lambda: (row := rows(wakeful)["work/idle"])["pid"] not in {None, first} and row["state"] == "running")
+    until(lambda: (row := rows()["work/idle"])["pid"] not in {None, first} and row["state"] == "running")
     assert wakeful("stop", "work/idle").returncode == 0
-    until(lambda: rows(wakeful)["work/idle"]["pid"] is None)
+    until(lambda: rows()["work/idle"]["pid"] is None)
     ambiguous = wakeful("stop", "nothing-like-this")
     assert ambiguous.returncode == 1
     assert "work/idle" in ambiguous.stderr
@@ -161,7 +173,7 @@ def test_orders_reach_the_child_they_name(wakeful: Wakeful, tree: str) -> None:
 def test_following_events_gives_an_object_a_line_until_ctrl_c(
     node_directory: NodeDirectory, wakeful: Wakeful, tree: str
 ) -> None:
-    assert wakeful("run", tree, "--detach").returncode == 0
+    assert (begun := wakeful("run", tree, "--detach")).returncode == 0, begun.stderr
     command = [
         sys.executable,
         "-m",
