@@ -12,6 +12,7 @@ from wakeful.exits import ExitReason
 from wakeful.plan import ChildPlan
 from wakeful.rules.facts import Facts, WatchedKind
 from wakeful.rules.judgement import Judgement
+from wakeful_runtime.incidents import Incident
 from wakeful_runtime.lives import LifeRecord
 
 Body = dict[str, Any]
@@ -35,7 +36,8 @@ class Present:
         orders: what to send it as soon as it connects.
         bye: its last words.
         condemned: the reason a verdict or an order ends it with; stands, whatever exit status comes.
-        incident: id of the incident that ends it.
+        case: why it is being ended by a verdict: the incident that begins with its end.
+        incident: id of the incident about its end.
         ending: its end has been ordered from init, or evidence is being taken.
         exited: its exit report is here.
         over: set with it.
@@ -54,6 +56,7 @@ class Present:
     orders: list[tuple[str, Body]] = field(default_factory=list[tuple[str, Body]])
     bye: ExitReason | None = None
     condemned: ExitReason | None = None
+    case: Incident | None = None
     incident: str | None = None
     ending: bool = False
     exited: bool = False

@@ -10,6 +10,7 @@ import structlog
 
 from wakeful.errors import NodeError
 from wakeful.exits import ExitReason
+from wakeful.rules.commands import EndRun
 from wakeful.rules.events import Ended, LaunchFailed
 from wakeful_runtime.child import Child, Present
 from wakeful_runtime.lives import ExitReport
@@ -30,6 +31,7 @@ class Departures:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._written: dict[str, asyncio.Task[None]] = {}
+        self._runs: dict[str, asyncio.Task[None]] = {}
         self._log = structlog.get_logger("wakeful.supervisor").bind(supervisor=supervisor.lines.path)
 
     def exited(self, child: Child, report: ExitReport) -> None:
@@ -48,6 +50,21 @@ class Departures:
             writing = self._supervisor.keeping.end_life(child, child.present.life.incarnation, reason)
             self._written[child.name] = asyncio.get_running_loop().create_task(writing)
 
+    def end_run(self, child: Child, command: EndRun) -> None:
+        """Commit the outcome of a run that ended otherwise than by returning."""
+        if child.stored:
+            work = asyncio.get_running_loop().create_task(self._end_run(child, command))
+            self._runs[child.name] = work
+            self._supervisor.spawn(_done(work))
+
+    async def _end_run(self, child: Child, command: EndRun) -> None:
+        supervisor, run_id = self._supervisor, child.run_id
+        await supervisor.keeping.end_run(child, command.incarnation, command.outcome, command.why)
+        told = await supervisor.lines.store.request("result", run_id=run_id)
+        kept = told.get("partial")
+        partial = f"; checkpoint {kept['seq']} {kept['name']!r} is kept as its partial result" if kept else ""
+        supervisor.incidents.run_over(child, f"the run is over: {command.outcome}{partial}")
+
     async def _ended(self, child: Child, present: Present, report: ExitReport) -> None:
         supervisor = self._supervisor
         await supervisor.booted.wait()
@@ -57,12 +74,13 @@ class Departures:
         reason = reason_of(present, report, ordered=state.ordered if state else None)
         seen = Ended(child.name, present.number, reason, report.empty)
         end = await self._stored_end(child, present, seen) if child.stored else seen
-        supervisor.watch.over(child, present, reason)
+        supervisor.watch.over(child, present, end.reason if isinstance(end, Ended) else reason)
         present.close()
         supervisor.tell(end)
         supervisor.requests.ring()
-        if child.name in self._written:
-            await self._written.pop(child.name)
+        for written in (self._written.pop(child.name, None), self._runs.pop(child.name, None)):
+            if written is not None:
+                await written
         await supervisor.keeping.flush()
         await self.acknowledge(report)
 
@@ -89,3 +107,8 @@ class Departures:
             await self._supervisor.lines.init.ack(report.path, report.incarnation)
         except NodeError as error:
             self._log.warning("exit report not acknowledged", path=report.path, error=str(error))
+
+
+async def _done(work: asyncio.Task[None]) -> None:
+    """So that its failure is the supervisor's."""
+    await work

@@ -6,11 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from wakeful.exits import Evidence
-from wakeful.rules.facts import Facts
-from wakeful.rules.judgement import CANCEL_WITHIN, Judgement
+from wakeful.rules.judgement import CANCEL_WITHIN
 from wakeful_runtime.child import Child, Present
-from wakeful_runtime.evidence import collect
-from wakeful_runtime.incidents import incident_of
+from wakeful_runtime.evidence import Found, collect
+from wakeful_runtime.incidents import Incident
 
 if TYPE_CHECKING:
     from wakeful_runtime.supervisor import Supervisor
@@ -26,11 +25,11 @@ async def end_hard(supervisor: Supervisor, child: Child, present: Present) -> No
         InitRefused: init knows no such life any more (`gone`).
         NodeError: init can't be reached.
     """
-    judgement = present.judgement
-    if judgement is not None and judgement.killing:
+    case, judgement = present.case, present.judgement
+    if case is not None:
         if present.incident is None:  # an end that is ordered again has been explained
-            await _explain(supervisor, child, present, judgement)
-        if judgement.cancel_first and await _unwound(supervisor, child, present):
+            await _explain(supervisor, child, present, case)
+        if judgement is not None and judgement.cancel_first and await _unwound(supervisor, child, present):
             return
     if not present.exited:
         reason = present.condemned
@@ -39,12 +38,10 @@ async def end_hard(supervisor: Supervisor, child: Child, present: Present) -> No
         await supervisor.lines.init.end(child.path, present.life.incarnation)
 
 
-async def _explain(supervisor: Supervisor, child: Child, present: Present, judgement: Judgement) -> None:
+async def _explain(supervisor: Supervisor, child: Child, present: Present, incident: Incident) -> None:
     """Write the incident with the action begun, then take the evidence and add it."""
     lines = supervisor.lines
     incarnation = present.life.incarnation
-    facts = present.facts or Facts(child.watched_kind, present.life.forked_at, present.life.forked_at)
-    incident = incident_of(child.path, incarnation, judgement, facts, child.plan.heartbeat, now=lines.clock())
     supervisor.incidents.open(child, present, incident)
 
     async def dump() -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -53,8 +50,9 @@ async def _explain(supervisor: Supervisor, child: Child, present: Present, judge
 
     found = await collect(lines.directory, child.path, present, dump)
     line = found.line
-    if present.condemned is not None and line:
-        present.condemned = present.condemned.model_copy(update={"what": f"{present.condemned.what}, at {line}"})
+    if present.condemned is not None:
+        what = f"{present.condemned.what}{_hung_in(present.condemned.what, found)}"
+        present.condemned = present.condemned.model_copy(update={"what": what})
     fields = {"incident": incident.id, "verdict": incident.verdict, "line": line}
     lines.journal("evidence", child.path, incarnation, fields)
     written = supervisor.incidents.add(incident.id, evidence=_plain(found.evidence, line))
@@ -63,6 +61,13 @@ async def _explain(supervisor: Supervisor, child: Child, present: Present, judge
             await written.wait()
     except TimeoutError:  # the store is away: it is written when it is back
         return
+
+
+def _hung_in(what: str, found: Found) -> str:
+    """The line and the lease, for those who read only this: the next life (`previous`), `ps`, the journal."""
+    lease = str((found.evidence.lease or {}).get("what") or "")
+    at = f", at {found.line}" if found.line else ""
+    return f"{at}, in {lease!r}" if lease and lease not in what else at
 
 
 def _plain(evidence: Evidence, line: str) -> dict[str, Any]:

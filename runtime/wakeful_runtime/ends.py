@@ -97,6 +97,10 @@ class Ends:
             self._timer = self._loop.later(self._pause, self.turn)
             self._pause = min(self._pause * 2, LAST_PAUSE_S)
 
+    def watch_oom(self) -> None:
+        """Now and then: so that only a late OOM kill explains a death."""
+        self._oom.look()
+
     def acknowledged(self, entry: Entry) -> None:
         """The owner has taken the report; what can't be killed is remembered until it is gone."""
         if entry.haunted:

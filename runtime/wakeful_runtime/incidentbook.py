@@ -12,6 +12,7 @@ import structlog
 from wakeful.errors import NodeError
 from wakeful.exits import Evidence, ExitReason, Verdict
 from wakeful.rules.judgement import POLICIES
+from wakeful.rules.words import span
 from wakeful_runtime.child import NODE_KINDS, Body, Child, Present
 from wakeful_runtime.evidence import last_lines
 from wakeful_runtime.hungline import raised_in
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
     from wakeful_runtime.supervisor import Supervisor
 
 WAITING = "waiting for the next life to make progress"
-_GRAVE = frozenset({"fatal", "start_failed", "memory", "oom"})
+_GRAVE = frozenset({"fatal", "start_failed", "budget", "oom", "unkillable"})
+_PAUSES = frozenset({"shutdown", "sibling", "restart", "node_lost", "retry_after", "fenced", "orphaned"})
+"""Ends after which the run goes on: whether it has recovered is still to be seen."""
+_OWN_WORD = frozenset({"fatal", "start_failed", "budget", "oom", "unkillable"})
+"""Ends that are told apart from a process that just ended."""
 
 
 class IncidentBook:
@@ -56,6 +61,8 @@ class IncidentBook:
             self._close(earlier, f"recovered: incarnation {number} returned its result")
         elif earlier is not None and reason.failure:
             self._close(earlier, f"not recovered: incarnation {number} ended without progress ({reason.kind})")
+        elif earlier is not None and reason.kind in _PAUSES:
+            child.recovering = earlier
         elif earlier is not None:
             self._close(earlier, f"not recovered: incarnation {number} was stopped before it made progress")
         if present.incident is None and reason.failure and present.condemned is None:
@@ -64,6 +71,16 @@ class IncidentBook:
         if present.incident is not None:
             child.recovering = present.incident
             self.add(present.incident, outcome=f"ended ({reason.kind}); {WAITING}")
+
+    def began(self, child: Child, present: Present) -> None:
+        """The life after it is there; that is no recovery yet."""
+        if child.recovering is not None:
+            outcome = f"incarnation {present.life.incarnation} has begun; waiting for it to make progress"
+            self.add(child.recovering, outcome=outcome)
+
+    def run_over(self, child: Child, outcome: str) -> None:
+        """No further life comes: what is open is closed."""
+        self._recovered(child, outcome)
 
     def progressed(self, child: Child, present: Present) -> None:
         """The life after it got somewhere: only that is a recovery."""
@@ -74,21 +91,31 @@ class IncidentBook:
         if child.plan.kind in NODE_KINDS:
             self._recovered(child, f"recovered: incarnation {present.life.incarnation} is ready")
 
-    def parked(self, child: Child, why: str) -> None:
-        """No next life comes without a person."""
-        if child.recovering is not None:
-            self.add(child.recovering, action="review", outcome=f"waits for a person: {why}")
+    def parked(self, child: Child, why: str, reason: ExitReason, *, until: float | None) -> None:
+        """No next life comes without a person, or before `until` (monotonic seconds)."""
+        if child.recovering is None:
+            incident = _of_park(child, reason)
+            child.recovering = child.last_incident = incident.id
+            self._supervisor.spawn(self._write("incident_open", incident.fields(), asyncio.Event()))
+        left = None if until is None else until - self._lines.clock()
+        waits = "waits for a person" if left is None else f"waits for a person, resumes by itself in {span(left)}"
+        self.add(child.recovering, action="review", severity="error", outcome=f"{waits}: {why}")
 
-    async def adopt(self, child: Child) -> None:
+    async def adopt(self) -> None:
         """Take over what the supervisor before has left open."""
-        try:
-            told = await self._lines.store.request("incidents", path=child.path, open=True, limit=10)
-        except NodeError as error:
-            self._log.warning("open incidents not read", path=child.path, error=str(error))
+        children = {child.path: child for child in self._supervisor.children.values() if child.stored}
+        if not children:
             return
-        mine = [row for row in told["rows"] if row["path"] == child.path and WAITING in str(row["outcome"])]
-        if mine and child.recovering is None:
-            child.recovering = str(mine[0]["id"])
+        prefix = self._supervisor.prefix or None
+        try:
+            told = await self._lines.store.request("incidents", path=prefix, open=True, limit=1000)
+        except NodeError as error:
+            self._log.warning("open incidents not read", error=str(error))
+            return
+        for row in told["rows"]:  # the newest first
+            child = children.get(row["path"])
+            if child is not None and child.recovering is None:
+                child.recovering = str(row["id"])
 
     def _recovered(self, child: Child, outcome: str) -> None:
         if child.recovering is not None:
@@ -130,9 +157,9 @@ def _unasked(child: Child, present: Present, reason: ExitReason) -> Incident:
         id=f"{child.path}#{present.life.incarnation}",
         path=child.path,
         incarnation=present.life.incarnation,
-        verdict=str(Verdict.EXITED),
+        verdict=reason.kind if reason.kind in _OWN_WORD else str(Verdict.EXITED),
         severity="error" if reason.kind in _GRAVE else policy.severity,
-        thresholds={"seconds": 0.0, **child.plan.heartbeat.model_dump()},
+        thresholds=_thresholds(child, reason),
         facts={
             "words": str(reason),
             "since": reason.at,
@@ -143,3 +170,25 @@ def _unasked(child: Child, present: Present, reason: ExitReason) -> Incident:
         },
         action=policy.action,
     )
+
+
+def _of_park(child: Child, reason: ExitReason) -> Incident:
+    """The incident of a child that is parked though no life of it has ended: it can't be started, or not be ended."""
+    present = child.present
+    incarnation = present.life.incarnation if present is not None else 0
+    return Incident(
+        id=f"{child.path}#{incarnation}.{round(time.time() * 1000)}",
+        path=child.path,
+        incarnation=incarnation,
+        verdict=reason.kind,
+        severity="error",
+        thresholds={},
+        facts={"words": str(reason), "since": reason.at or time.time(), "kind": reason.kind},
+        action="review",
+    )
+
+
+def _thresholds(child: Child, reason: ExitReason) -> dict[str, Any]:
+    if reason.kind == "budget":
+        return child.plan.budget.model_dump(exclude_none=True)
+    return {"seconds": 0.0, **child.plan.heartbeat.model_dump()}

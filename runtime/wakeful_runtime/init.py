@@ -146,6 +146,7 @@ class Init:
         """hello, beat or stopped."""
         if word == "beat":
             self._gateway.beat()
+            self._ends.watch_oom()
         elif word == "hello":
             self._gateway.said_hello()
             gateway = self._registry.living("gateway")

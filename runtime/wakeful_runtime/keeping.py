@@ -106,11 +106,12 @@ class Keeping:
         return bool(told.get("value"))
 
     async def end_run(self, child: Child, incarnation: int, outcome: str, why: str) -> None:
-        """Commit the outcome of a run that ended otherwise than by returning."""
+        """Commit the outcome of a run that ended otherwise than by returning; its last life may never have begun."""
+        last = await self.last_incarnation(child.path)
         await self._lines.store.request(
             "finish",
             path=child.path,
-            incarnation=incarnation,
+            incarnation=min(incarnation, last),
             run_id=child.run_id,
             outcome=outcome,
             why=why,

@@ -32,6 +32,7 @@ from wakeful_runtime.lines import Lines
 from wakeful_runtime.lives import ExitReport
 from wakeful_runtime.requests import Requests
 from wakeful_runtime.restartlimit import RestartLimit
+from wakeful_runtime.runclock import RunClock
 from wakeful_runtime.watch import Watch
 
 FAILED = 70
@@ -67,6 +68,7 @@ class Supervisor:
         self.keeping = Keeping(lines)
         self.incidents = IncidentBook(self)
         self.watch = Watch(self)
+        self.runclock = RunClock(self)
         self.deaths = Deaths(self)
         self.requests = Requests(self)
         self.lane = ChildLane(self)
@@ -119,9 +121,11 @@ class Supervisor:
         self._events.appendleft(e.Boot(known, paused=paused))
         self.booted.set()
         self._drain()
+        self.spawn(self.incidents.adopt())
         for child in self.children.values():
             if child.present is not None and not child.present.exited:
                 self.watch.begin(child, adopted=True)
+            self.runclock.begin(child)
 
     def held(self, held: Held) -> bool:
         """Init holds this life: take it over, or take its exit report. False: no child of ours has this path."""
@@ -182,7 +186,9 @@ class Supervisor:
                 self._note(command)
             case c.Park():
                 child = self.children[command.child]
-                self.incidents.parked(child, command.why)
+                state = self.state(child)
+                until = state.next_at if state is not None else None
+                self.incidents.parked(child, command.why, command.reason, until=until)
                 if self.on_parked is not None:
                     self.on_parked(child, command)
             case c.Unpark():
@@ -194,8 +200,7 @@ class Supervisor:
                 self.spawn(self._end_orphans(self.children[command.child]))
             case c.EndRun():
                 child = self.children[command.child]
-                if child.stored:
-                    self.spawn(self.keeping.end_run(child, command.incarnation, command.outcome, command.why))
+                self.departures.end_run(child, command)
             case c.Forget():
                 child = self.children.pop(command.child)
                 self.keeping.forget(child)
@@ -210,6 +215,8 @@ class Supervisor:
         child = self.children[command.child]
         if command.limited:
             await self._limit.admitted()
+        if self.runclock.refuses(child, command.incarnation, new_run=command.new_run):
+            return
         try:
             begun = await launch(self.lines, child, command)
         except LaunchRefused as refused:
@@ -233,6 +240,8 @@ class Supervisor:
     def _begin(self, child: Child, begun: Begun) -> None:
         child.present = begun.present
         child.run_id, child.run_started_at = begun.run_id, begun.run_started_at
+        self.runclock.begin(child)
+        self.incidents.began(child, begun.present)
         self.watch.begin(child, adopted=False)
         self.lane.take_early_hello(child, begun.present)
 
@@ -338,6 +347,7 @@ class Supervisor:
     async def close(self) -> None:
         """Stop watching; the children live on."""
         self.watch.close()
+        self.runclock.close()
         if self._alarm is not None:
             self._alarm.cancel()
         for task in list(self._tasks):

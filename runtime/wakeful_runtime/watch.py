@@ -14,11 +14,13 @@ import structlog
 from wakeful.errors import CodecError
 from wakeful.exits import ExitReason, Verdict
 from wakeful.rules import doubt as doubts
-from wakeful.rules.events import Condemned, Progressed, StopChild
+from wakeful.rules.events import Condemned, Progressed
 from wakeful.rules.facts import Answer, Facts, Probe, read_pulse
 from wakeful.rules.judgement import Judgement
 from wakeful.rules.verdict import judge
 from wakeful_runtime.child import Body, Child, Present
+from wakeful_runtime.incidents import Incident, incident_of
+from wakeful_runtime.memorywatch import MemoryWatch
 from wakeful_runtime.vitals import clocks, look
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class Watch:
         self._doubt = doubts.Doubt()
         self._heap: list[tuple[float, int, Child, Present]] = []
         self._numbers = itertools.count()
+        self._memory = MemoryWatch(supervisor)
         self._asked: set[str] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._due = float("inf")
@@ -66,21 +69,8 @@ class Watch:
         )
         if adopted:
             self._probe(child, present, now)
-            self._supervisor.spawn(self._supervisor.incidents.adopt(child))
-        self._time_run(child)
+        self._memory.begin(child, present)
         self._judge(child, present, now)
-
-    def _time_run(self, child: Child) -> None:
-        if child.plan.run_timeout is None or not child.run_started_at:
-            return
-        left = child.run_started_at + child.plan.run_timeout - time.time()
-        asyncio.get_running_loop().call_later(max(0.0, left), self._run_over, child, child.run_id)
-
-    def _run_over(self, child: Child, run_id: str) -> None:
-        state = self._supervisor.state(child)
-        if child.run_id == run_id and state is not None and not state.over:
-            what = f"the run took longer than its run_timeout of {child.plan.run_timeout:g} s"
-            self._supervisor.tell(StopChild(child.name, ExitReason(kind="run_timeout", what=what, at=time.time())))
 
     def ready(self, child: Child, present: Present) -> None:
         """`on_start` returned."""
@@ -102,6 +92,7 @@ class Watch:
         """The life has ended."""
         present.due = float("inf")
         self._asked.discard(child.name)
+        self._memory.end(child)
         self._supervisor.incidents.over(child, present, reason)
 
     # what is heard
@@ -210,13 +201,18 @@ class Watch:
 
     def _condemn(self, child: Child, present: Present, verdict: Judgement) -> None:
         reason = ExitReason(kind=verdict.exit_kind, what=verdict.words, at=time.time())
-        present.condemned = reason
-        fields = {
-            "verdict": str(verdict.verdict),
-            "words": verdict.words,
-            "silent_s": round(self._lines.clock() - verdict.since, 3),
-            "threshold_s": verdict.threshold,
-        }
+        incarnation, facts = present.life.incarnation, present.facts
+        assert facts is not None
+        now = self._lines.clock()
+        incident = incident_of(child.path, incarnation, verdict, facts, child.plan.heartbeat, now=now)
+        self.condemn(child, present, reason, incident)
+
+    def condemn(self, child: Child, present: Present, reason: ExitReason, incident: Incident) -> None:
+        """End this life for what was found, which stands whatever is learnt later."""
+        present.condemned, present.case = reason, incident
+        fields = {"verdict": incident.verdict, "words": incident.facts["words"]}
+        if "seconds" in incident.thresholds:
+            fields |= {"silent_s": incident.facts["detected_s"], "threshold_s": incident.thresholds["seconds"]}
         self._lines.journal("confirmed", child.path, present.life.incarnation, fields)
         self._supervisor.tell(Condemned(child.name, present.number, reason))
 
@@ -252,6 +248,7 @@ class Watch:
 
     def close(self) -> None:
         """Judge nothing more."""
+        self._memory.close()
         if self._alarm is not None:
             self._alarm.cancel()
 

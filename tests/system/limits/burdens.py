@@ -1,0 +1,114 @@
+"""Sessions that cost something: memory, time, money. Imported by the node's processes as a user's module would be."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from wakeful import BlockingSession, Fatal, RetryAfter, Session
+
+MIB = 2**20
+EAT = "import sys, time; held = bytearray(int(sys.argv[1])); held[::4096] = b'x' * len(held[::4096]); time.sleep(600)"
+
+
+class Steady(Session[int]):
+    """A step now and then."""
+
+    async def run(self, task: str) -> None:
+        step = self.resumed.state if self.resumed else 0
+        while True:
+            step += 1
+            await self.checkpoint("step", step)
+            await asyncio.sleep(0.05)
+
+
+class Eater(Session[int]):
+    """Its first life starts a process that takes `mib` of memory; the next ones go on without."""
+
+    async def run(self, task: str, mib: int) -> None:
+        await self.checkpoint("begun", self.incarnation)
+        if self.incarnation == 1:
+            eat = (sys.executable, "-c", EAT, str(mib * MIB))
+            await asyncio.create_subprocess_exec(*eat, start_new_session=True)
+        await asyncio.sleep(0.2)
+        await self.checkpoint("waits", self.incarnation)
+        await asyncio.sleep(600)
+
+
+class Confined(Session[int]):
+    """Its first life enters a cgroup and takes more memory than that allows."""
+
+    async def run(self, task: str, group: str, mib: int) -> None:
+        await self.checkpoint("begun", self.incarnation)
+        if self.incarnation == 1:
+            await asyncio.to_thread(Path(group, "cgroup.procs").write_text, "0")
+            held = bytearray(mib * MIB)
+            held[::4096] = b"x" * len(held[::4096])
+        await asyncio.sleep(600)
+
+
+class Spender(Session[list[int]]):
+    """Spends one call a step, and keeps a checkpoint before; crashes in the middle of its second step, once."""
+
+    async def run(self, task: str, calls: int = 1) -> str:
+        steps = self.resumed.state if self.resumed else []
+        while True:
+            steps = [*steps, self.incarnation]
+            await self.checkpoint("step", steps)
+            await self.spend(calls=calls, tokens=10 * calls, cost=0.01)
+            if len(steps) == 2:
+                raise RuntimeError("the connection broke")
+            await asyncio.sleep(0.01)
+
+
+class BlockingSpender(BlockingSession[int]):
+    def run(self, task: str) -> None:
+        for step in range(100):
+            self.checkpoint("step", step)
+            self.spend(tokens=40)
+            time.sleep(0.01)
+
+
+class Closed(Session[dict[str, str]]):
+    async def run(self, task: str) -> None:
+        await self.checkpoint("asked", {"task": task})
+        raise Fatal("the account is closed")
+
+
+class Patient(Session[dict[str, str]]):
+    """Is told to come back later, once."""
+
+    async def run(self, task: str) -> dict[str, str]:
+        if self.resumed is None:
+            await self.checkpoint("asked", {"at": "first"})
+            raise RetryAfter(1.0, "the quota is used up")
+        previous = self.previous
+        assert previous is not None
+        return {"kind": previous.kind, "what": previous.what}
+
+
+class Sleepy(Session[dict[str, object]]):
+    """Hangs in its first life, in one of several ways; the next one tells what it knows of that."""
+
+    async def run(self, task: str) -> dict[str, object]:
+        if self.incarnation > 1:
+            previous = self.previous
+            assert previous is not None
+            return {"kind": previous.kind, "what": previous.what, "in_a_row": previous.in_a_row}
+        await self.checkpoint("begun", {})
+        if task == "lease":
+            with self.lease(0.5, "the slow page"):
+                await asyncio.Event().wait()
+        elif task == "block":
+            with self.lease(30, "reading"):
+                time.sleep(600)  # noqa: ASYNC251 - that it blocks is what is tested
+        await asyncio.Event().wait()
+        return {}
+
+
+class Faulty(Session[None]):
+    async def run(self, task: str) -> None:
+        table: dict[str, str] = {}
+        table[task].upper()
