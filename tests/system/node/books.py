@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from people import Steps
+from tests.system.node.people import Steps
 
 from wakeful import Session
 

@@ -21,7 +21,8 @@ from wakeful_runtime.client import Client, runs_in
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.nodeplan import pack_plan
 
-sys.path.insert(0, str(Path(__file__).parent))  # children import `people` as a user's module
+ROOT = Path(__file__).parents[3]
+"""Children import `tests.system.node.people` as a user's module, from here."""
 
 WITHIN = 20.0
 Row = dict[str, Any]
@@ -52,7 +53,7 @@ class Harness:
 
     def launch(self, tree: Gateway) -> subprocess.Popen[bytes]:
         """The same without waiting."""
-        path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+        path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         with self.directory.log("keeper").open("ab") as said:
             keeper = subprocess.Popen(
                 [sys.executable, "-P", "-m", "wakeful_runtime.keeping_node", str(self.directory.root)],

@@ -73,7 +73,7 @@ class Walk(Session[Steps]):
         return state.done
 
 
-class StopsPolitely(Session):
+class StopsPolitely(Session[dict[str, str]]):
     async def run(self, task: str) -> None:
         await asyncio.sleep(3600)
 
@@ -81,12 +81,12 @@ class StopsPolitely(Session):
         await self.checkpoint("stopped", {"kind": reason.kind})
 
 
-class Hopeless(Session):
+class Hopeless(Session[None]):
     async def run(self, task: str) -> None:
         raise RuntimeError(f"{task} can't be done")
 
 
-class Doomed(Session):
+class Doomed(Session[None]):
     async def run(self, task: str) -> None:
         raise Fatal("the account is closed")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from people import Keeper, Seen, Send, Sender
 from tests.system.node.conftest import Harness
+from tests.system.node.people import Keeper, Seen, Send, Sender
 
 from wakeful import AskError, Child, Gateway, Heartbeat, Monitor, Ref
 from wakeful_runtime import connect
@@ -21,7 +21,7 @@ async def seen(ref: Ref, count: int) -> list[int]:
     """What the keeper has seen, once that is `count` notes; asked again while lives come and go."""
     for _ in range(400):
         try:
-            notes = await ref.ask(Seen(), timeout=5)
+            notes: list[int] = await ref.ask(Seen(), timeout=5)
         except AskError:
             notes = []
         if len(notes) >= count:

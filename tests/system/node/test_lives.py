@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 
-from people import Counter, Doomed, Hopeless, StopsPolitely, Walk
 from tests.system.node.conftest import Harness
+from tests.system.node.people import Counter, Doomed, Hopeless, StopsPolitely, Walk
 
 from wakeful import Child, Gateway, Heartbeat, Monitor
 

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 
 import pytest
-from people import Add, Boom, Counter, GetTotal, Slow, Walk
 from tests.system.node.conftest import Harness
+from tests.system.node.people import Add, Boom, Counter, GetTotal, Slow, Walk
 
 from wakeful import ActorDead, AskTimeout, Child, Gateway, HandlerFailed, Heartbeat, Monitor, Ref
 from wakeful_runtime import connect
