@@ -14,18 +14,18 @@ import typing
 from collections.abc import Callable
 from typing import Any, Literal, cast, get_args, get_origin
 
-import msgpack
 from pydantic import BaseModel, StringConstraints, TypeAdapter
 from pydantic_core import PydanticSerializationError, SchemaValidator
 
 from wakeful.errors import CodecError
 from wakeful.message import Message, reply_of, tag_of
 from wakeful_runtime.leaves import pack_rich, read_leaf
-from wakeful_runtime.wire import MAX_BODY, REFUSALS
+from wakeful_runtime.packing import REFUSALS, packb, packer, unpackb
+from wakeful_runtime.wire import MAX_BODY
 
 PLAIN, RICH, JSON = 0, 1, 2
 
-_FAILURES = (*REFUSALS, PydanticSerializationError)
+_FAILURES: tuple[type[Exception], ...] = (*REFUSALS, PydanticSerializationError)
 _SCALARS = frozenset((type(None), bool, int, float, str, bytes))
 _CONFIG = frozenset(
     ("frozen", "extra", "title", "arbitrary_types_allowed", "use_attribute_docstrings", "protected_namespaces")
@@ -94,16 +94,16 @@ class Shape:
 
     def _json(self, value: Any) -> bytes:
         text = self._serializer.to_json(value, round_trip=True, by_alias=True, warnings="error")
-        return cast("bytes", msgpack.packb(text))
+        return packb(text)
 
     def _comes_back(self, form: int, data: bytes, value: Any) -> bool:
-        again = self.read(form, msgpack.unpackb(data, strict_map_key=False, ext_hook=read_leaf))
+        again = self.read(form, unpackb(data, strict_map_key=False, ext_hook=read_leaf))
         return bool(again == value) or (type(again) is type(value) and repr(again) == repr(value))  # NaN is not NaN
 
 
 def _pack_scalar(value: Any) -> bytes:
     try:
-        return cast("bytes", msgpack.packb(value))
+        return packb(value)
     except REFUSALS:
         return pack_rich(value)
 
@@ -127,10 +127,9 @@ def _nested(value: object) -> Any:
     raise TypeError(f"a {_name(type(value))}")
 
 
-def fields_packer() -> Callable[[dict[str, Any]], bytes]:
+def fields_packer() -> Callable[[Any], bytes]:
     """Packs a plain model's `__dict__`; for one thread. Raises one of `REFUSALS`, and nothing is left behind."""
-    packer: Callable[[dict[str, Any]], bytes] = msgpack.Packer(default=_nested).pack
-    return packer
+    return packer(_nested)
 
 
 class _Own(threading.local):

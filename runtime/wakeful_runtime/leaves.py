@@ -8,13 +8,13 @@ import enum
 import uuid
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from typing import Any, cast
+from typing import Any
 
-import msgpack
 from pydantic import BaseModel, SecretBytes, SecretStr
 from pydantic_core import to_jsonable_python
 
 from wakeful.ref import Address
+from wakeful_runtime.packing import extension, is_list, packb, unpackb
 
 
 def pack_rich(value: object) -> bytes:
@@ -23,7 +23,7 @@ def pack_rich(value: object) -> bytes:
     Raises:
         ValueError, TypeError, OverflowError, RecursionError: something in it can't travel.
     """
-    return cast("bytes", msgpack.packb(value, default=_leaf, strict_types=True))
+    return packb(value, default=_leaf, strict_types=True)
 
 
 def read_leaf(code: int, data: bytes) -> Any:
@@ -50,7 +50,7 @@ def fields_of(model: BaseModel) -> dict[str, Any]:
 def _leaf(value: object) -> Any:
     code = _CODES.get(type(value))
     if code is not None:
-        return msgpack.ExtType(code, _EXTENSIONS[code][0](value))
+        return extension(code, _EXTENSIONS[code][0](value))
     if isinstance(value, BaseModel):
         return fields_of(value)
     if isinstance(value, enum.Enum):
@@ -68,11 +68,10 @@ def _leaf(value: object) -> Any:
 
 
 def _members(data: bytes) -> list[Any]:
-    match msgpack.unpackb(data, strict_map_key=False, ext_hook=read_leaf):
-        case [*members]:
-            return members
-        case _:
-            raise ValueError("not a list")
+    value = unpackb(data, strict_map_key=False, ext_hook=read_leaf)
+    if not is_list(value):
+        raise ValueError("not a list")
+    return value
 
 
 def _pack_members(value: Any) -> bytes:

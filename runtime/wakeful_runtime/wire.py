@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import msgpack
-
 from wakeful.errors import CodecError
 from wakeful_runtime.leaves import read_leaf
+from wakeful_runtime.packing import REFUSALS as REFUSALS
+from wakeful_runtime.packing import is_list, packb, packer, unpackb
 
 VERSION = 1
 """Of every frame on every lane; a frame of another version is bad bytes."""
@@ -25,9 +25,6 @@ MAX_BODY = 16 * 1024 * 1024
 
 MAX_DEPTH = 128
 
-REFUSALS: tuple[type[Exception], ...] = (ValueError, TypeError, OverflowError, RecursionError, AttributeError, msgpack.UnpackException)
-"""What msgpack and the readers of extensions raise on bytes or values that aren't theirs."""
-
 
 def pack(value: Any) -> bytes:
     """A plain value as bytes.
@@ -36,13 +33,13 @@ def pack(value: Any) -> bytes:
         CodecError: it holds something that isn't plain, or is nested over some 500 deep.
     """
     try:
-        packed: bytes = msgpack.packb(value)
+        packed = packb(value)
     except REFUSALS as error:
         raise CodecError(f"can't be written: {_line(error)}") from None
     return packed
 
 
-pack_scalar: Callable[[float | str | None], bytes] = msgpack.Packer().pack
+pack_scalar: Callable[[float | str | None], bytes] = packer()
 """One int, float, str or None of our own; runs no Python code, so that any thread may use it."""
 
 
@@ -55,7 +52,7 @@ def unpack(data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPT
     if len(data) > max_bytes:
         raise CodecError(f"{len(data):,} bytes; at most {max_bytes:,} are taken")
     try:
-        value = msgpack.unpackb(data, strict_map_key=False, ext_hook=_no_extension)
+        value = unpackb(data, strict_map_key=False, ext_hook=_no_extension)
     except REFUSALS as error:
         raise CodecError(f"not msgpack: {_line(error)}") from None
     if len(data) > max_depth:
@@ -70,12 +67,12 @@ def unpack_frame(data: bytes) -> list[Any]:
         CodecError: it is none.
     """
     try:
-        frame: Any = msgpack.unpackb(data, strict_map_key=False, ext_hook=read_leaf)
+        frame = unpackb(data, strict_map_key=False, ext_hook=read_leaf)
     except REFUSALS as error:
         raise CodecError(f"not msgpack: {_line(error)}") from None
-    if type(frame) is list and len(frame) > 2 and frame[0] == VERSION and type(frame[1]) is int:
+    if is_list(frame) and len(frame) > 2 and frame[0] == VERSION and type(frame[1]) is int:
         return frame
-    if isinstance(frame, list) and frame and type(frame[0]) is int and frame[0] != VERSION:
+    if is_list(frame) and frame and type(frame[0]) is int and frame[0] != VERSION:
         raise CodecError(f"a frame of version {frame[0]}, not {VERSION}")
     raise CodecError("no frame: not a list that begins with a version and a kind")
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from wakeful.errors import ActorDead, AskTimeout, CodecError, HandlerFailed, Refused
 from wakeful_runtime.bodies import Shape
+from wakeful_runtime.packing import is_list
 from wakeful_runtime.transport.frames import FAILED, OK, REFUSED
 
 WATCH_AFTER = 0.1
@@ -49,7 +50,7 @@ class Ask:
         elif status == REFUSED:
             self.reply.set_exception(Refused(str(body)))
         elif status == FAILED:
-            kind, message, traceback = body if isinstance(body, list) and len(body) == 3 else ("?", str(body), "")
+            kind, message, traceback = body if is_list(body) and len(body) == 3 else ("?", str(body), "")
             self.reply.set_exception(HandlerFailed(str(kind), str(message), str(traceback)))
         else:
             self.reply.set_exception(CodecError(f"a reply of status {status}"))

@@ -78,8 +78,13 @@ def remove_socket(endpoint: str) -> None:
     Path(endpoint.removeprefix("ipc://")).unlink(missing_ok=True)
 
 
+def _context() -> Any:
+    instance: Any = zmq.Context.instance  # untyped by generics pyright can't see
+    return instance()
+
+
 def _socket(kind: int) -> Socket:
-    context: zmq.Context[Socket] = zmq.Context.instance()
+    context: Any = _context()
     socket: Socket = context.socket(kind)
     socket.setsockopt(zmq.LINGER, LINGER_MS)
     socket.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)

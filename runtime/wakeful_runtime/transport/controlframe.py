@@ -19,7 +19,8 @@ def read_control(parts: list[bytes]) -> tuple[str, str, int, str, Body]:
     if len(parts) != 1:
         raise CodecError(f"{len(parts)} parts, not 1")
     match unpack(parts[0], max_bytes=MAX_BYTES):
-        case [version, str(kind), str(path), int(incarnation), str(token), dict() as body] if version == VERSION:
+        case [version, str(kind), str(path), int(incarnation), str(token), dict()] as frame if version == VERSION:
+            body: Body = frame[5]
             return kind, path, incarnation, token, body
         case _:
             raise CodecError(f"no control message of version {VERSION}")

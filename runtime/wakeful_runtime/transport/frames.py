@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wakeful.errors import CodecError
+from wakeful_runtime.packing import is_list
 from wakeful_runtime.wire import VERSION, array_header, pack_scalar, unpack_frame
 
 MAIL, HELLO, WELCOME, CREDIT, REPLY = 1, 2, 3, 4, 5
@@ -82,7 +83,7 @@ def read_mail(frame: list[Any]) -> list[Run]:
     runs: list[Run] = []
     for at in range(_HEAD, len(frame), 3):
         tag, mode, items = frame[at], frame[at + 1], frame[at + 2]
-        if type(tag) is not str or type(mode) is not int or type(items) is not list:
+        if type(tag) is not str or type(mode) is not int or not is_list(items):
             raise CodecError("a batch with a wrong run")
         runs.append(Run(tag, mode, items))
     return runs
@@ -94,7 +95,7 @@ def read_ask(item: Any) -> tuple[int, float, Any]:
     Raises:
         CodecError: it is none.
     """
-    if type(item) is not list or len(item) != 3 or type(item[0]) is not int or type(item[1]) is not float:
+    if not is_list(item) or len(item) != 3 or type(item[0]) is not int or type(item[1]) is not float:
         raise CodecError("not an asked message")
     number, deadline, body = item
     return number, deadline, body
@@ -142,6 +143,8 @@ def read_replies(frame: list[Any]) -> list[tuple[int, int, int, Any]]:
     """
     if len(frame) < 4 or len(frame) % 4 or type(frame[2]) is not str or type(frame[3]) is not int:
         raise CodecError("a wrong REPLY")
+    if len(frame) == 8 and type(frame[4]) is type(frame[5]) is type(frame[6]) is int:
+        return [(frame[4], frame[5], frame[6], frame[7])]
     found: list[tuple[int, int, int, Any]] = []
     for at in range(4, len(frame), 4):
         number, status, form, body = frame[at : at + 4]

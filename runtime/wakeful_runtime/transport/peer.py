@@ -219,8 +219,9 @@ class Peer:
             raise CodecError(f"a frame of kind {kind}")
 
     def _replies(self, frame: list[Any]) -> None:
+        pop = self.asks.pop
         for number, status, form, body in read_replies(frame):
-            ask = self.asks.pop(number, None)
+            ask = pop(number, None)
             if ask is not None:
                 ask.answer(status, form, body)
 

@@ -7,7 +7,7 @@ import contextvars
 import operator
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from wakeful.errors import CodecError, Refused
 from wakeful.message import Message
 from wakeful_runtime.bodies import PLAIN, shape_of
 from wakeful_runtime.transport.answers import Answers, Handler
-from wakeful_runtime.transport.begun import Begun, Ended, first_step, go_on
+from wakeful_runtime.transport.begun import Begun, first_step, go_on
 from wakeful_runtime.transport.frames import ASK, Run, read_ask
 from wakeful_runtime.transport.sender import Sender
 
@@ -77,6 +77,7 @@ class Pump:
         self._present_count = 0
         self._since: float | None = None
         self._turn_ends = 0.0
+        self._lone: Sender | None = None
         self._waiter: asyncio.Future[Begun | None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._context = contextvars.copy_context()
@@ -102,7 +103,7 @@ class Pump:
         waiter = self._waiter
         idle = waiter is not None and not waiter.done()
         if waiter is not None and idle and count == 1 and len(runs) == 1:
-            self._at_once(waiter, Work(sender, runs[0]))
+            self._at_once(waiter, sender, runs[0])
             return
         self._queue.extend([Work(sender, run) for run in runs])
         self._queued += count
@@ -153,22 +154,31 @@ class Pump:
             self._waiter = None
         begun = None if waiter.cancelled() or not waiter.done() else waiter.result()
         if begun is not None:
-            await go_on(begun, cancelled)
+            lone, self._lone = self._lone, None
+            try:
+                await go_on(begun, cancelled)
+            finally:
+                if lone is not None:
+                    self._finish(lone, 1, 1)
         elif cancelled is not None:
             raise cancelled
 
-    def _at_once(self, waiter: asyncio.Future[Begun | None], work: Work) -> None:
+    def _at_once(self, waiter: asyncio.Future[Begun | None], sender: Sender, run: Run) -> None:
         """In the reader's callback, but with the pump's task and context."""
         task = self._task
         assert task is not None
-        coroutine = self._lone_ask(work) if work.run.mode & ASK else self._work(work)
+        lone = sender if run.mode & ASK else None
+        work = self._lone_ask(lone, run) if lone else self._work(Work(sender, run))
         try:
-            stands = first_step(coroutine, task, self._context)
+            stands = first_step(work, task, self._context)
         except Exception as error:  # noqa: BLE001 (the pump ends with it, as if it had been raised there)
             waiter.set_exception(error)
-            return
-        if not isinstance(stands, Ended):
+            stands = None
+        if isinstance(stands, Begun):
+            self._lone = lone
             waiter.set_result(stands)
+        elif lone:
+            self._finish(lone, 1, 1)
 
     async def _job(self, job: Job) -> None:
         self._queued -= 1
@@ -202,14 +212,11 @@ class Pump:
         finally:
             self._finish(sender, count, count - operator.length_hint(self._present))
 
-    async def _lone_ask(self, work: Work) -> None:
-        sender, run = work.sender, work.run
-        self._present, self._present_count = iter(()), 1
+    def _lone_ask(self, sender: Sender, run: Run) -> Coroutine[Any, Any, None]:
+        """Without `_work` around it, for speed: who runs it calls `_finish`."""
+        self._present_count = 1
         self._since = now = time.monotonic()
-        try:
-            await self._ask(sender, run, run.items[0], now, self.table.get(run.tag))
-        finally:
-            self._finish(sender, 1, 1)
+        return self._ask(sender, run, run.items[0], now, self.table.get(run.tag))
 
     def _finish(self, sender: Sender, count: int, handled: int) -> None:
         self._finished += handled
