@@ -7,10 +7,12 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import CodeType, CoroutineType
 from typing import Any
 
 import structlog
@@ -63,8 +65,8 @@ class Chaos:
             "orphan": leave_orphans,
             "oom": lambda: threading.Thread(target=eat_memory, name="chaos-oom", daemon=True).start(),
             "error": lambda: post(self._throw),
-            "loop-block": lambda: post(block_loop),
-            "gil": lambda: post(hold_gil),
+            "loop-block": lambda: post(lambda: self._hang(block_loop)),
+            "gil": lambda: post(lambda: self._hang(hold_gil)),
             "await-forever": lambda: post(self._lose_wakeup),
             "no-progress": lambda: post(self._idle),
         }
@@ -86,6 +88,24 @@ class Chaos:
         future = getattr(task, "_fut_waiter", None)
         if future is not None:
             future.add_done_callback(wakeup)
+
+    def _hang(self, hang: Callable[[], None]) -> None:
+        """Hang on the main loop, if there is work: inside it, as a call of its own at the line it awaits at would."""
+        task = innermost(self._work())
+        if task is None or task.done():
+            hang()
+            return
+
+        def enter(task: asyncio.Task[Any], wakeup: Callable[..., Any]) -> None:
+            entered = innermost_code(task)
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            done.set_result(None)
+            sys.setprofile(lambda frame, event, _: hang() if event == "call" and frame.f_code is entered else None)
+            wakeup(done)
+            sys.setprofile(None)
+            hang()
+
+        self._take_wakeup(enter)
 
     def _throw(self) -> None:
         """Raise at the very line the work awaits at."""
@@ -137,6 +157,14 @@ def innermost(task: asyncio.Task[Any] | None) -> asyncio.Task[Any] | None:
     while isinstance(inner := getattr(found, "_fut_waiter", None), _TASK):
         found = inner
     return found  # type: ignore[no-any-return]
+
+
+def innermost_code(task: asyncio.Task[Any]) -> CodeType | None:
+    """The code of the coroutine a task rests in."""
+    found: Any = task.get_coro()
+    while isinstance(inner := getattr(found, "cr_await", None), CoroutineType):
+        found = inner
+    return getattr(found, "cr_code", None)
 
 
 async def spin() -> None:
