@@ -37,6 +37,8 @@ _LOG_LINE = 2000
 _DUMP_BYTES = 128 * 1024
 _DUMP_POLL = 0.01
 _DUMP_SETTLED = 3
+_DUMP_SETTLED_RUNNING = 15
+"""Looks at a dump that doesn't grow any more after which it is whole; a main thread that runs may still be writing."""
 
 T = TypeVar("T")
 Texts = tuple[str, ...]
@@ -143,10 +145,11 @@ async def c_level_dump(pid: int, pidfd: int | None, file: str) -> str:
         signal.pidfd_send_signal(pidfd, signal.SIGURG)
     except OSError:
         return ""
-    size, settled = before, 0
-    while settled < _DUMP_SETTLED:
+    size, settled, enough = before, 0, _DUMP_SETTLED
+    while settled < enough:
         await asyncio.sleep(_DUMP_POLL)
-        now = _size(file)
+        now, stat = _size(file), read_stat(pid)
+        enough = _DUMP_SETTLED_RUNNING if stat is not None and stat.state == "R" else _DUMP_SETTLED
         settled = settled + 1 if now == size and now > before else 0
         size = now
     return _read_from(file, before)
