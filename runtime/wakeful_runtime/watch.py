@@ -126,15 +126,13 @@ class Watch:
         if facts is None or facts.answer is None or present.went is False:
             return
         pulse = facts.answer.pulse
-        begun = facts.ready_at
+        handled = child.plan.kind == "actor" and pulse.handled > 0
+        if pulse.progress_reported or handled:
+            self._supervisor.incidents.progressed(child, present)
         if pulse.checkpoint is not None and new_checkpoint:
             self._supervisor.tell(Progressed(child.name, present.number, pulse.checkpoint.seq))
-        elif child.plan.kind == "actor" and pulse.handled:
+        elif handled:
             self._supervisor.tell(Progressed(child.name, present.number))
-        else:
-            return
-        if begun is not None:
-            self._supervisor.incidents.progressed(child, present)
 
     # judging
 
