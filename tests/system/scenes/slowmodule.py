@@ -1,0 +1,15 @@
+"""A module whose import takes its time."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from wakeful import Session
+
+time.sleep(float(os.environ.get("SLOW_IMPORT_S", "0")))
+
+
+class Slow(Session):
+    async def run(self, task: str) -> str:
+        return "imported"

@@ -1,0 +1,118 @@
+"""Every way to fail that `chaos` rehearses is found in time, explained, cleared away and recovered from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import performers
+import pytest
+from tests.system.node.conftest import Harness
+from tests.system.scenes.conftest import QUICK, at
+
+from wakeful import Child, Gateway, Monitor
+from wakeful_runtime.processes import descendants
+
+SLACK = 0.5
+"""What a detection may take beyond its threshold, seconds."""
+
+HANGS = {
+    "stop": ({"stopped"}, QUICK.timeout),
+    "loop-block": ({"loop_blocked"}, QUICK.every + QUICK.timeout),
+    "gil": ({"wedged"}, QUICK.every + QUICK.timeout),
+    "await-forever": ({"no_progress"}, QUICK.progress or 0.0),
+    "no-progress": ({"no_progress", "livelock"}, QUICK.progress or 0.0),
+}
+DEATHS = {"kill": "killed", "error": "error", "orphan": "killed"}
+
+
+def rest_line() -> str:
+    """Where `Walk` awaits."""
+    lines = Path(performers.__file__).read_text().splitlines()
+    return f"performers.py:{next(n for n, line in enumerate(lines, 1) if 'where it rests' in line)} in "
+
+
+def play(harness: Harness, mode: str) -> tuple[float, dict[str, Any]]:
+    """Inject it into a session with grandchildren; when, and the incident once the next life got somewhere."""
+    harness.start(
+        Gateway(Monitor("m", Child("w", performers.Walk, task="walk", args={"family": True}, heartbeat=QUICK)))
+    )
+    harness.until_event("m/w", "checkpoint", count=3)
+    family = set(descendants(harness.row("m/w")["pid"]))
+    assert len(family) == 3
+    harness.call("chaos", path="m/w", mode=mode)
+    restarted = harness.until_event("m/w", "restarted")
+    assert not family & set(descendants(harness.keeper().pid))
+    incident: dict[str, Any] = harness.until(
+        lambda: next((row for row in harness.call("incidents", path="m/w") if row["closed_at"]), None)
+    )
+    assert incident["outcome"] == "recovered: incarnation 2 made progress"
+    assert restarted["resumed"] >= 3
+    assert incident["evidence"]["log"]
+    steps = [row for row in harness.events("m/w", "checkpoint") if row["incarnation"] == 2]
+    assert at(steps[0]) <= at(incident, "closed_at") + 0.001
+    return at(harness.until_event("m/w", "chaos")), incident
+
+
+@pytest.mark.parametrize("mode", HANGS)
+def test_a_hang_is_found_in_time_and_explained_and_recovered_from(harness: Harness, mode: str) -> None:
+    began, incident = play(harness, mode)
+    verdicts, threshold = HANGS[mode]
+    confirmed = harness.until_event("m/w", "confirmed")
+    assert confirmed["verdict"] in verdicts
+    assert at(confirmed) - began <= threshold + SLACK
+    assert incident["verdict"] == confirmed["verdict"]
+    assert incident["thresholds"]["seconds"] == confirmed["threshold_s"]
+    assert incident["facts"]["words"] == confirmed["words"]
+    assert incident["facts"]["detected_s"] <= threshold + SLACK
+    assert incident["action"] == "restart"
+    assert incident["evidence"]["process"]["pid"]
+    exited = harness.until_event("m/w", "exited")
+    assert exited["kind"] in verdicts
+    if mode == "stop":  # nothing of a stopped process can tell where it is
+        assert incident["evidence"]["process"]["state"] == "T"
+    else:
+        assert rest_line() in incident["evidence"]["line"]
+        assert rest_line() in exited["what"]
+
+
+@pytest.mark.parametrize("mode", DEATHS)
+def test_a_death_is_seen_at_once_and_recovered_from(harness: Harness, mode: str) -> None:
+    began, incident = play(harness, mode)
+    exited = harness.until_event("m/w", "exited")
+    assert exited["kind"] == DEATHS[mode]
+    assert at(exited) - began <= SLACK
+    assert incident["verdict"] == "exited"
+    assert incident["facts"]["kind"] == DEATHS[mode]
+    assert incident["action"] == "restart"
+    if mode == "error":
+        assert rest_line() in incident["evidence"]["line"]
+
+
+def test_p5_a_restart_alone_is_no_recovery(harness: Harness) -> None:
+    harness.start(Gateway(Monitor("m", Child("s", performers.StallsWhenResumed, task="stall", heartbeat=QUICK))))
+    harness.until_event("m/s", "checkpoint")
+    harness.kill("m/s")
+    harness.until_event("m/s", "ready", count=2)
+    harness.until(lambda: harness.row("m/s")["incarnation"] == 2 and harness.row("m/s")["verdict"] == "waiting")
+
+    def first() -> dict[str, Any]:
+        found: dict[str, Any] = harness.call("incidents", id="m/s#1")[0]
+        return found
+
+    assert first()["closed_at"] is None, first()["outcome"]
+    assert "recovered" not in first()["outcome"]
+    harness.kill("m/s")
+    harness.until(lambda: first()["closed_at"])
+    assert first()["outcome"].startswith("not recovered")
+
+
+def test_p5_a_new_monitor_remembers_what_is_not_recovered_yet(harness: Harness) -> None:
+    harness.start(Gateway(Monitor("m", Child("s", performers.StallsWhenResumed, task="stall", heartbeat=QUICK))))
+    harness.until_event("m/s", "checkpoint")
+    harness.kill("m/s")
+    harness.until_event("m/s", "ready", count=2)
+    harness.kill("m")
+    harness.until_event("m/s", "adopted")
+    harness.kill("m/s")
+    harness.until(lambda: harness.call("incidents", id="m/s#1")[0]["outcome"].startswith("not recovered"))
