@@ -24,7 +24,7 @@ from wakeful_runtime.treefile import GOOD, REFUSED, Target, frame, parse
 def main(target: str, pipe: int, timeout: float) -> None:
     """Answer on the pipe, then leave at once: threads and exit handlers of the tree file must not hold us."""
     os.set_inheritable(pipe, False)
-    faulthandler.dump_traceback_later(timeout)
+    faulthandler.dump_traceback_later(timeout, exit=True)
     try:
         answer = GOOD + pack_plan(_read(parse(target)))
     except WakefulError as error:  # CodecError too: an argument that is no plain value

@@ -8,6 +8,7 @@ whatever the file started.
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import struct
@@ -29,6 +30,11 @@ GOOD, REFUSED = b"+", b"-"
 """An answer's first byte: a packed plan follows, or a line of text."""
 
 _LENGTH = struct.Struct("!I")
+_START_S = 15.0
+"""For the check process to begin, before the time of the import counts."""
+_LOOK_S = 0.1
+_TOO_LONG = re.compile(r"^Timeout \(\d", re.MULTILINE)
+"""How `faulthandler` begins what it writes when the time is up."""
 _MOST = 64 * 1024 * 1024
 
 
@@ -92,7 +98,7 @@ def load(target: str, *, timeout: float = 30.0) -> NodePlan:
         finally:
             os.close(writer)
         try:
-            answer = _read(reader, time.monotonic() + timeout + 1.0)
+            answer = _read(reader, checker, time.monotonic() + timeout + _START_S)
         finally:
             os.close(reader)
             end = _end(checker, answered_in=0.2)
@@ -114,13 +120,15 @@ def _start(target: str, timeout: float, writer: int, said: IO[bytes]) -> subproc
     )
 
 
-def _read(reader: int, deadline: float) -> bytes | None:
+def _read(reader: int, checker: subprocess.Popen[bytes], deadline: float) -> bytes | None:
     """One frame; None if none came in time. Doesn't wait for the end of the file: what the tree started may hold it."""
     data = b""
     while len(data) < _LENGTH.size or len(data) < _LENGTH.size + _LENGTH.unpack_from(data)[0]:
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([reader], [], [], left)[0]:
-            return None
+        over = checker.poll() is not None or time.monotonic() > deadline
+        if not select.select([reader], [], [], 0 if over else _LOOK_S)[0]:
+            if over:
+                return None
+            continue
         piece = os.read(reader, 1 << 16)
         if not piece or len(data) > _MOST:
             return None
@@ -148,7 +156,7 @@ def _end(checker: subprocess.Popen[bytes], *, answered_in: float) -> int | None:
 def _silence(target: Target, timeout: float, status: int | None, said: IO[bytes]) -> str:
     said.seek(0)
     text = said.read(1 << 20).decode("utf-8", "replace")
-    if status is None:
+    if status is None or _TOO_LONG.search(text):
         at = dumped_at(text)
         return f"{target.where}: importing it took more than {timeout:g} s{f'; it was at {at}' if at else ''}"
     how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
