@@ -63,6 +63,9 @@ class BlockingLife(NodeLife):
             with self._lock:
                 self._waiting.discard(future)
 
+    async def _end_comes(self) -> None:
+        """The main thread hears of it when this returns: the call it is in raises `Stopped`."""
+
     def hang(self) -> None:
         """Chaos: whatever user code calls next never returns."""
         self._hung = True

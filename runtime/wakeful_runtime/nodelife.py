@@ -191,7 +191,10 @@ class NodeLife:
         if over and not self._spent:
             self._spent = True
             self._ties.end(ExitReason(kind="budget", what=over, at=time.time()))
-            await asyncio.Event().wait()
+            await self._end_comes()
+
+    async def _end_comes(self) -> None:
+        await asyncio.Event().wait()
 
     def waiting(self, what: Waiting) -> AbstractContextManager[None]:
         return self._ties.clocks.waiting(what)
@@ -278,4 +281,4 @@ def _over(plan: ChildPlan, totals: dict[str, Any]) -> str:
     spent = [
         f"{totals[name]:g} of {limit:g} {name}" for name, limit in limits.items() if limit and totals[name] >= limit
     ]
-    return "budget spent: " + ", ".join(spent) if spent else ""
+    return ", ".join(spent)

@@ -140,7 +140,7 @@ async def test_a_spent_budget_ends_the_life_in_order(node: Node) -> None:
     life = await node.life("Spends", budget={"tokens": 100})
     await life.ready()
     reason = await life.bye()
-    assert (reason["kind"], reason["what"]) == ("budget", "budget spent: 120 of 100 tokens")
+    assert (reason["kind"], reason["what"]) == ("budget", "120 of 100 tokens")
     await life.asked("checkpoint", name="spent")
 
 

@@ -97,7 +97,6 @@ class Sleepy(Session[dict[str, object]]):
             previous = self.previous
             assert previous is not None
             return {"kind": previous.kind, "what": previous.what, "in_a_row": previous.in_a_row}
-        await self.checkpoint("begun", {})
         if task == "lease":
             with self.lease(0.5, "the slow page"):
                 await asyncio.Event().wait()
