@@ -72,6 +72,8 @@ class Departures:
             await self._last_words(present)
         state = supervisor.state(child)
         reason = reason_of(present, report, ordered=state.ordered if state else None)
+        if reason.kind in ("killed", "unknown") and present.go is None and supervisor.keeping.of_earlier_start(child):
+            reason = reason.model_copy(update={"kind": "node_lost", "what": "the node ended under it"})
         seen = Ended(child.name, present.number, reason, report.empty)
         end = await self._stored_end(child, present, seen) if child.stored else seen
         supervisor.watch.over(child, present, end.reason if isinstance(end, Ended) else reason)

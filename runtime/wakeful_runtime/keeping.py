@@ -122,6 +122,11 @@ class Keeping:
         told = await self._lines.store.request("lives", path=path, limit=1)
         return int(told["rows"][0]["incarnation"]) if told["rows"] else 0
 
+    def of_earlier_start(self, child: Child) -> bool:
+        """Whether what is known of the child was saved under an earlier `wakeful run`."""
+        row = self._rows.get(child.path)
+        return row is not None and (row.get("data") or {}).get("epoch") != self._lines.epoch
+
     async def run_open(self, path: str) -> bool:
         """Whether the path's last run has no outcome yet."""
         try:

@@ -133,6 +133,10 @@ def _unordered(roster: Roster, charge: Charge, reason: ExitReason, *, alone: boo
         roster.close(charge, "failed", outcome, str(reason))
         _perhaps_shut_down(roster, charge)
         return
+    if reason.kind == "node_lost":  # nobody's restart: it goes on as if its supervisor had found it gone
+        state.next_at, state.next_why, state.held = None, "resume", False
+        roster.enter(charge, "waiting")
+        return
     if reason.kind == "retry_after":
         state.next_at = roster.now + max(reason.delay or 0.0, SHORTEST_PAUSE)
         state.held, state.why, state.next_why = True, str(reason), "resume"

@@ -19,5 +19,9 @@ class Bookkeeper(Session[Steps]):
             await asyncio.sleep(pause)
             state = Steps(done=state.done + 1)
             await self.checkpoint("counted", state)
-            with Path(book).open("a") as file:
-                file.write(f"{state.done} {self.incarnation}\n")
+            note(Path(book), f"{state.done} {self.incarnation}")
+
+
+def note(book: Path, line: str) -> None:
+    with book.open("a") as file:
+        file.write(f"{line}\n")

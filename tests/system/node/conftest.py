@@ -150,6 +150,11 @@ class Harness:
                 keeper.wait()
             if keeper.stdout is not None:
                 keeper.stdout.close()
+        if self._keepers and runs_in(self.directory):  # a test has killed its keeper
+            with contextlib.suppress(NodeError), Client(self.directory.root) as client:
+                client.call("down")
+            while runs_in(self.directory) and time.monotonic() < deadline:
+                time.sleep(0.02)
         assert not runs_in(self.directory) or self._keepers[-1].returncode == -signal.SIGKILL
 
 
