@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -53,6 +54,15 @@ class NodeDirectory:
         except OSError as error:
             raise NodeError(f"can't use {self.root} as a node directory: {error.strerror} ({error.filename})") from None
         return self
+
+    def remove_sockets(self) -> None:
+        """After the node has stopped: nothing listens any more."""
+        for file in self.sockets.glob("*"):
+            if file.is_socket():
+                file.unlink(missing_ok=True)
+        if not self.sockets.is_relative_to(self.root):
+            with contextlib.suppress(OSError):
+                self.sockets.rmdir()
 
     def exists(self) -> bool:
         """Whether a node has ever used it."""

@@ -67,7 +67,9 @@ def keep(
         import_all(preload)
         raise_descriptor_limit()
         keeper = Keeper(directory, enter, on_ready, timing or InitTiming())
-        return keeper.run()
+        status = keeper.run()
+        directory.remove_sockets()
+        return status
     finally:
         os.close(lock)
 
