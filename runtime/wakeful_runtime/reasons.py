@@ -9,7 +9,14 @@ from wakeful.exits import ExitReason
 from wakeful_runtime.child import Present
 from wakeful_runtime.lives import ExitReport
 
-EXIT_KINDS: dict[int, str] = {0: "returned", 70: "error", 71: "fatal", 72: "retry_after", 73: "start_failed", 74: "fenced"}
+EXIT_KINDS: dict[int, str] = {
+    0: "returned",
+    70: "error",
+    71: "fatal",
+    72: "retry_after",
+    73: "start_failed",
+    74: "fenced",
+}
 """What `host` leaves with, for the case that the last words were lost."""
 
 
@@ -37,10 +44,14 @@ def reason_of(present: Present, report: ExitReport, *, ordered: ExitReason | Non
     if report.oom:
         return ExitReason(kind="oom", what="the kernel's OOM killer ended it", at=at, signal=report.signal)
     if report.signal is not None:
-        return ExitReason(kind="killed", what=f"killed by {_signal_name(report.signal)} from elsewhere", at=at, signal=report.signal)
+        return ExitReason(
+            kind="killed", what=f"killed by {_signal_name(report.signal)} from elsewhere", at=at, signal=report.signal
+        )
     if report.unknown:
         return ExitReason(kind="unknown", what="it ended while nobody could read its exit status", at=at)
-    return ExitReason(kind="exited", what=f"it exited with status {report.code} without saying why", at=at, code=report.code)
+    return ExitReason(
+        kind="exited", what=f"it exited with status {report.code} without saying why", at=at, code=report.code
+    )
 
 
 def _signal_name(number: int) -> str:
