@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from pathlib import Path
 
-from wakeful import BlockingSession, Fatal, RetryAfter, Session
+from wakeful import BlockingSession, Fatal, ResourceLost, RetryAfter, Session
 
 MIB = 2**20
 EAT = "import sys, time; held = bytearray(int(sys.argv[1])); held[::4096] = b'x' * len(held[::4096]); time.sleep(600)"
@@ -111,3 +112,31 @@ class Faulty(Session[None]):
     async def run(self, task: str) -> None:
         table: dict[str, str] = {}
         table[task].upper()
+
+
+class Surfer(Session[dict[str, object]]):
+    """Reads in a real browser until that hangs, then in the one that replaces it."""
+
+    async def run(self, task: str, browser: str, told: str) -> dict[str, object]:
+        from tests.system.limits.browser import Browser
+
+        lost = ""
+        async with self.resource(
+            "browser",
+            open=lambda: Browser.launch(browser, self.directory),
+            probe=Browser.answers,
+            close=Browser.close,
+            every=0.5,
+            timeout=2.0,
+        ) as chromium:
+            try:
+                async with chromium.use() as first:
+                    Path(told).write_text(str(first.pid))
+                    for page in range(10_000):
+                        await first.title_of(f"page {page}")
+                        await self.checkpoint("read", {"page": page})
+            except ResourceLost as error:
+                lost = str(error)
+            async with chromium.use() as second:
+                title = await second.title_of("again")
+                return {"pid": os.getpid(), "lost": lost, "title": title, "first": first.pid, "second": second.pid}
