@@ -44,6 +44,25 @@ class Victim:
         self.facts = Facts("session", time.monotonic(), time.monotonic())
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._nonce = 0
+        self._reader: asyncio.Future[None] | None = None
+
+    async def begin(self, *, known: bool) -> None:
+        """Until it is ready; `known`: and has answered once. Otherwise it may hang before it can."""
+        assert self.process.stdout
+        async with asyncio.timeout(30):
+            assert json.loads(await self.process.stdout.readline()) == {"ready": True}
+        self._reader = asyncio.ensure_future(self.read())
+        if known:
+            await asyncio.wait_for(self.tell("probe")[1], 30)
+            return
+        now = time.monotonic()
+        pulse = read_pulse({"ready": True, "progress_at": now, "progress_reported": True})
+        self.facts = self.facts.answered(Answer(0, now, now, 0.0, pulse))
+
+    async def close(self) -> None:
+        if self._reader is not None:
+            await self._reader
+        self.present.close()
 
     def tell(self, kind: str) -> tuple[int, asyncio.Future[dict[str, Any]]]:
         self._nonce += 1
@@ -110,26 +129,14 @@ async def hung(mode: str, directory: NodeDirectory) -> AsyncIterator[Victim]:
         limit=2**22,
     )
     victim = Victim(process, directory)
-    assert process.stdout
-    async with asyncio.timeout(30):
-        assert json.loads(await process.stdout.readline()) == {"ready": True}
-    reader = asyncio.ensure_future(victim.read())
-    _, answer = victim.tell("probe")
-    if mode not in ("gil", "regex"):
-        await asyncio.wait_for(answer, 10)
-    if victim.facts.answer is None:
-        now = time.monotonic()
-        victim.facts = victim.facts.answered(
-            Answer(0, now, now, 0.0, read_pulse({"ready": True, "progress_at": now, "progress_reported": True}))
-        )
     try:
+        await victim.begin(known=mode not in ("gil", "regex"))
         yield victim
     finally:
         with contextlib.suppress(ProcessLookupError):  # a dump by signal may have ended the hang
             process.kill()
         await process.wait()
-        await reader
-        victim.present.close()
+        await victim.close()
 
 
 @pytest.fixture

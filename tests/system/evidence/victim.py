@@ -20,6 +20,7 @@ from wakeful_runtime.vitals import CONTROL_THREAD
 
 LIBC = ctypes.PyDLL(None)
 HELD = threading.Lock()
+SAID_READY = threading.Event()
 
 
 def busy() -> None:
@@ -67,6 +68,7 @@ def control(loop: asyncio.AbstractEventLoop, began: float) -> None:
 
     echo = LoopEcho(post)
     print(json.dumps({"ready": True}), flush=True)
+    SAID_READY.set()
     for line in sys.stdin:
         asked = json.loads(line)
         if asked["kind"] == "dump":
@@ -83,6 +85,7 @@ def main() -> None:
     sys.setswitchinterval(0.001)
     loop = asyncio.new_event_loop()
     threading.Thread(target=control, args=(loop, time.monotonic()), daemon=True).start()
+    SAID_READY.wait()
     loop.run_until_complete(run(mode))
 
 
