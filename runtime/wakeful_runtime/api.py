@@ -22,6 +22,9 @@ ON_ONE = frozenset({"stop", "restart", "kill", "pause", "unpause", "resume", "du
 """Verbs about one child, carried out by its supervisor."""
 
 
+TABLE_S = 1.0
+"""What init doesn't say by then is left out: a listing must not hang with it."""
+
 _AFTER_ANSWER_S = 0.05
 """So that the answer leaves before the gateway rehearses its own death."""
 
@@ -69,7 +72,7 @@ class Api:
 
     async def _init_rows(self) -> list[Body]:
         try:
-            table = await self._lines.init.table()
+            table = await self._lines.init.table(TABLE_S)
         except NodeError:
             return [self._own_row()]
         init = _row("init", "init", table.get("init"), int(table.get("init_incarnation") or 0))
@@ -109,7 +112,7 @@ class Api:
         rows = await self.rows()
         waiting = [row["path"] for row in rows if row["state"] in ("review", "failed") and row["kind"] != "init"]
         try:
-            table = await self._lines.init.table()
+            table = await self._lines.init.table(TABLE_S)
         except NodeError:
             table = {}
         keeper = table.get("keeper")
@@ -137,7 +140,7 @@ class Api:
     async def _alive(self, args: Body) -> bool:
         """Whether that life is still there, as init knows it; True where init can't be asked now."""
         try:
-            table = await self._lines.init.table()
+            table = await self._lines.init.table(TABLE_S)
         except NodeError:
             return True
         wanted = (args["path"], args["incarnation"])

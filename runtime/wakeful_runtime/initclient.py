@@ -135,9 +135,13 @@ class InitClient:
         """Change the owner of a path's lives; the new one gets `LifeGiven`. Raises InitRefused, NodeError."""
         await self._line.ask(do="give", path=path, to=to)
 
-    async def table(self) -> dict[str, Any]:
-        """All lives: `{init, init_incarnation, keeper, boot_id, stopping, table: [...]}`; no descriptors."""
-        reply, _ = await self._line.ask(do="table")
+    async def table(self, timeout: float = REQUEST_S) -> dict[str, Any]:
+        """All lives: `{init, init_incarnation, keeper, boot_id, stopping, table: [...]}`; no descriptors.
+
+        Raises:
+            NodeError: no answer within `timeout` seconds.
+        """
+        reply, _ = await self._line.ask(timeout, do="table")
         return reply
 
     async def beat(self, timeout: float = 2.0) -> None:

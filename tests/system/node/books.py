@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from pathlib import Path
 
 from tests.system.node.people import Steps
 
-from wakeful import Session
+from wakeful import Fatal, Session
 
 
 class Bookkeeper(Session[Steps]):
@@ -22,6 +24,29 @@ class Bookkeeper(Session[Steps]):
             note(Path(book), f"{state.done} {self.incarnation}")
 
 
+def look(flag: Path) -> None:
+    if not flag.exists():
+        raise Fatal("nobody has raised the flag")
+
+
 def note(book: Path, line: str) -> None:
     with book.open("a") as file:
         file.write(f"{line}\n")
+
+
+class Waits(Session):
+    """Needs a person first: there is no `flag`. Then it writes down its life and waits."""
+
+    async def run(self, task: str, flag: str) -> None:
+        look(Path(flag))
+        note(Path(flag), f"{self.incarnation}")
+        await self.checkpoint("raised", None)
+        await asyncio.sleep(3600)
+
+
+class Lingers(Session):
+    """Returns 7, and its process stays for as long as the runtime lets it."""
+
+    async def run(self, task: str) -> int:
+        threading.Thread(target=time.sleep, args=(60,), name="user's own").start()
+        return 7
