@@ -38,7 +38,7 @@ def peer(work: Callable[[Connection], None]) -> Iterator[Connection]:
             tidy()
             work(theirs)
             status = 0
-        except BaseException:
+        except BaseException:  # noqa: BLE001 (it ends with its process)
             traceback.print_exc()
         finally:
             sys.stderr.flush()

@@ -14,8 +14,8 @@ from multiprocessing.connection import Connection
 import zmq
 from measure import arguments, directory, peer, ratio, rounds, show, tidy
 
-from wakeful.message import Message
 from wakeful.errors import MailboxFull
+from wakeful.message import Message
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.transport.mailbox import Handler, Mailbox
 
@@ -30,22 +30,25 @@ class Tick(Message):
 
 
 class Counter:
-    def __init__(self) -> None:
+    def __init__(self, messages: int) -> None:
         self.seen = 0
         self.disorder = 0
+        self.messages = messages
+        self.done = asyncio.Event()
 
     async def tick(self, message: Tick) -> None:
         if message.seq != self.seen:
             self.disorder += 1
         self.seen += 1
+        if self.seen == self.messages:
+            self.done.set()
 
 
 def typed(messages: int) -> float:
     """Messages a second."""
     with directory() as node, peer(partial(_receive, node, messages)) as receiver:
         receiver.recv()
-        started = time.monotonic()
-        asyncio.run(_send(node, messages, receiver))
+        started = asyncio.run(_send(node, messages, receiver))
         ended, disorder = receiver.recv()
         if disorder:
             raise SystemExit(f"{disorder} messages out of order")
@@ -53,11 +56,12 @@ def typed(messages: int) -> float:
     return float(messages / (ended - started))
 
 
-async def _send(node: NodeDirectory, messages: int, receiver: Connection) -> None:
+async def _send(node: NodeDirectory, messages: int, receiver: Connection) -> float:
     tidy()
     mailbox = Mailbox(node, "tx", 1)
     await mailbox.open()
     tell = mailbox.tell
+    started = time.monotonic()
     for seq in range(messages):
         message = Tick(seq=seq, symbol="WAKEFUL", venue="loopback-ipc", price=101.25, size=300, live=True)
         try:
@@ -65,21 +69,23 @@ async def _send(node: NodeDirectory, messages: int, receiver: Connection) -> Non
         except MailboxFull:
             await mailbox.drain("rx")
             tell("rx", message)
-    while not receiver.poll():
-        await asyncio.sleep(0.002)
+    counted = asyncio.Event()
+    asyncio.get_running_loop().add_reader(receiver.fileno(), counted.set)
+    await counted.wait()
+    asyncio.get_running_loop().remove_reader(receiver.fileno())
     mailbox.close()
+    return started
 
 
 def _receive(node: NodeDirectory, messages: int, sender: Connection) -> None:
     async def live() -> None:
-        counter = Counter()
+        counter = Counter(messages)
         mailbox = Mailbox(node, "rx", 1)
         await mailbox.open()
         mailbox.serve({"Tick": Handler(Tick, counter.tick, None, is_async=True)})
         pump = asyncio.create_task(mailbox.pump())
         sender.send("ready")
-        while counter.seen < messages:
-            await asyncio.sleep(0.001)
+        await counter.done.wait()
         sender.send((time.monotonic(), counter.disorder))
         sender.recv()
         pump.cancel()
@@ -123,7 +129,7 @@ def _bare_receive(endpoint: str, messages: int, sender: Connection) -> None:
 
 
 def main() -> None:
-    options = arguments("one-way tell of a typed message between two processes", rounds=5, messages=200_000)
+    options = arguments("one-way tell of a typed message between two processes", rounds=5, messages=300_000)
     found = rounds(
         options.rounds,
         typed=lambda: typed(options.messages),

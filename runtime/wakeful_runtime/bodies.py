@@ -44,10 +44,11 @@ class Shape:
     def __init__(self, kind: Any) -> None:
         self.kind = kind
         self.tag = tag_of(kind) if isinstance(kind, type) and issubclass(kind, Message) else ""
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            self._validator = cast("SchemaValidator", kind.__pydantic_validator__)
-            self._serializer = kind.__pydantic_serializer__
-            self.plain = is_plain(kind)
+        model = cast("type[Any]", kind)
+        if isinstance(kind, type) and issubclass(model, BaseModel):
+            self._validator = cast("SchemaValidator", model.__pydantic_validator__)
+            self._serializer = model.__pydantic_serializer__
+            self.plain = is_plain(model)
         else:
             adapter: TypeAdapter[Any] = TypeAdapter(kind)
             self._validator = cast("SchemaValidator", adapter.validator)

@@ -27,6 +27,9 @@ OK, FAILED, REFUSED = 0, 1, 2
 
 _HEAD = 8
 _MAIL = bytes((VERSION, MAIL))
+_LONE = array_header(_HEAD + 3) + _MAIL
+_ITEM = array_header(3)
+_NIL = pack_scalar(None)
 
 
 @dataclass(slots=True)
@@ -48,6 +51,12 @@ def mail_head(base: int, between: bytes, traceparent: str | None, runs: int) -> 
     return array_header(_HEAD + 3 * runs) + _MAIL + pack_scalar(base) + between + pack_scalar(traceparent)
 
 
+def lone_ask(base: int, between: bytes, traceparent: str | None, run: bytes, number: int, deadline: float) -> bytes:
+    """The bytes before the body of a batch that is one ask; `run` is its `run_head`."""
+    trace = _NIL if traceparent is None else pack_scalar(traceparent)
+    return b"".join((_LONE, pack_scalar(base), between, trace, run, _ITEM, pack_scalar(number), pack_scalar(deadline)))
+
+
 def run_head(tag: str, mode: int, count: int) -> bytes:
     """The bytes before a run's items."""
     return pack_scalar(tag) + bytes((mode,)) + array_header(count)
@@ -55,7 +64,7 @@ def run_head(tag: str, mode: int, count: int) -> bytes:
 
 def ask_head(number: int, deadline: float) -> bytes:
     """The bytes before an asked message's body."""
-    return b"\x93" + pack_scalar(number) + pack_scalar(deadline)
+    return _ITEM + pack_scalar(number) + pack_scalar(deadline)
 
 
 def read(data: bytes) -> list[Any]:

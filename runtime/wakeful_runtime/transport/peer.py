@@ -12,7 +12,7 @@ import zmq
 
 from wakeful.errors import CodecError, MailboxFull
 from wakeful.message import Message
-from wakeful_runtime.bodies import shape_of
+from wakeful_runtime.bodies import Shape, shape_of
 from wakeful_runtime.transport.asks import Ask
 from wakeful_runtime.transport.context import NOBLOCK, Socket, dealer, identity_of, quick
 from wakeful_runtime.transport.drain import Drain
@@ -23,7 +23,7 @@ from wakeful_runtime.transport.frames import (
     REPLY,
     WELCOME,
     ask_head,
-    mail_head,
+    lone_ask,
     pair,
     read,
     read_numbers,
@@ -81,6 +81,7 @@ class Peer:
         self._dead = self._told_lost = 0
         self._here = self._scheduled = False
         self._between = b""
+        self._run_heads: dict[tuple[Shape, int], bytes] = {}
         self._grant(FIRST_WINDOW)
         self._log = structlog.get_logger("wakeful.mailbox")
         self._socket: Socket = dealer(identity_of(home.path, home.incarnation), keep=True)
@@ -114,9 +115,8 @@ class Peer:
             raise MailboxFull(f"{OUTBOX:,} asks to {self.path} are outstanding")
         shape = shape_of(type(message))
         form, data = shape.write(message)
-        data = ask_head(number, ask.deadline) + data
-        if not self._ask_at_once(shape.tag, form | ASK, data, ask):
-            self.outbox.add(shape.tag, form | ASK, data, ask)
+        if self.asks or not self._ask_at_once(shape, form, data, number, ask):
+            self.outbox.add(shape.tag, form | ASK, ask_head(number, ask.deadline) + data, ask)
         self.asks[number] = ask
 
     def flush(self) -> None:
@@ -169,16 +169,17 @@ class Peer:
             outbox.sent()
         self._drain.sent()
 
-    def _ask_at_once(self, tag: str, mode: int, data: bytes, ask: Ask) -> bool:
+    def _ask_at_once(self, shape: Shape, form: int, data: bytes, number: int, ask: Ask) -> bool:
         """Past the loop's turn, if nothing is before it; several at once are worth a batch."""
         outbox = self.outbox
-        if self.asks or outbox.backlog or outbox.open or not self._here:
+        if outbox.backlog or outbox.open or not self._here or self._sent - self._consumed >= self._window:
             return False
-        if self._sent - self._consumed >= self._window:
-            return False
-        frame = mail_head(self._sent, self._between, self._home.traceparent(), 1) + run_head(tag, mode, 1) + data
+        run = self._run_heads.get((shape, form))
+        if run is None:
+            run = self._run_heads[shape, form] = run_head(shape.tag, form | ASK, 1)
+        head = lone_ask(self._sent, self._between, self._home.traceparent(), run, number, ask.deadline)
         try:
-            self._write(frame, NOBLOCK)
+            self._write(head + data, NOBLOCK)
         except zmq.Again:
             return False
         # An edge that this send swallowed can only have been of a credit: looked for when one is missing.

@@ -77,7 +77,7 @@ class Sender:
     def reply(self, path: str, incarnation: int, number: int, status: int, form: int, body: bytes) -> bool:
         """Answer one of its asks; needs no credit, since it has reserved the place. False: it is gone."""
         head = self._reply_head = self._reply_head or reply_head(path, incarnation)
-        return self._out(head + reply_item(number, status, form, body))
+        return not self.gone and self._send(self._key, head + reply_item(number, status, form, body))
 
     def leave(self) -> None:
         """It is gone: its places are free."""
