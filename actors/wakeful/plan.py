@@ -63,6 +63,7 @@ class ChildPlan(Plan):
     Attributes:
         agent, label: what it was started from and called, for a session on demand.
         parent_run: the run that spawned it.
+        run_id: the id of its first run, where whoever started it chose one.
     """
 
     name: str
@@ -89,6 +90,7 @@ class ChildPlan(Plan):
     agent: str | None = None
     label: str | None = None
     parent_run: str | None = None
+    run_id: str | None = None
 
 
 class MonitorPlan(Plan):

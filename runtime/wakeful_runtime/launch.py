@@ -121,5 +121,6 @@ def _life_request(lines: Lines, child: Child, command: Launch) -> Body:
             "cleanup": plan.cleanup,
             "state_version": plan.state_version,
             "parent_run": plan.parent_run,
+            "run_id": plan.run_id,
         },
     }

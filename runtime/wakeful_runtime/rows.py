@@ -40,7 +40,7 @@ def row_of(supervisor: Supervisor, child: Child) -> Body:
         else None,
         "checkpoint": pulse.checkpoint.name if pulse is not None and pulse.checkpoint is not None else None,
         "memory_mb": round(memory / 2**20, 1) if memory else None,
-        "key": f"agent:{child.plan.agent}:session:{child.run_id}" if child.plan.agent else None,
+        "key": f"agent:{child.plan.agent}:session:{child.run_id or child.plan.run_id}" if child.plan.agent else None,
         "label": child.plan.label,
         "run_id": child.run_id or None,
         "why": state.why if state is not None else "",

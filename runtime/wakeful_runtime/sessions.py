@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from wakeful.errors import NodeError, SpecError
@@ -20,6 +21,23 @@ from wakeful_runtime.verbs import Verbs
 
 _POLL_S = 0.05
 _STORE_S = 5.0
+
+
+OVER = ("done", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A session that was named.
+
+    Attributes:
+        run_id: the run that was named by its key; None: the last one.
+        row: its row, while it is there.
+    """
+
+    path: str
+    run_id: str | None
+    row: Body | None
 
 
 class Sessions:
@@ -47,26 +65,25 @@ class Sessions:
             plan = self._plan(args)
         except (NodeError, SpecError) as error:
             return {"status": "error", "error": str(error)}
-        label = plan.name
         try:
             told = await self._root.call("add", {"path": SESSIONS, "plan": plan.model_dump(mode="python")})
         except NodeError as error:
             forbidden = "running" in str(error) or "max_" in str(error)
             return {"status": "forbidden" if forbidden else "error", "error": str(error)}
-        run_id = told.get("run_id") or ""
-        key = f"agent:{plan.agent}:session:{label if not args.get('label') else run_id or label}"
+        key = f"agent:{plan.agent}:session:{plan.run_id}"
         return {
             "status": "accepted",
-            "runId": run_id,
+            "runId": plan.run_id,
             "key": key,
             "childSessionKey": key,
-            "path": f"{SESSIONS}/{label}",
+            "path": told["path"],
         }
 
     def _plan(self, args: Body) -> ChildPlan:
         agent = self._agent(args.get("agentId"))
-        label = args.get("label") or uuid.uuid4().hex[:12]
-        update: Body = {"name": label, "label": args.get("label"), "agent": agent.name}
+        run_id = uuid.uuid4().hex
+        name = args.get("label") or run_id[:12]
+        update: Body = {"name": name, "label": args.get("label"), "agent": agent.name, "run_id": run_id}
         given = dict(agent.args) | dict(args.get("args") or {})
         update["args"] = {**given, "task": args["task"]}
         if args.get("runTimeoutSeconds"):
@@ -98,28 +115,40 @@ class Sessions:
             )
         return found
 
-    async def _row(self, args: Body) -> Body:
+    async def _target(self, args: Body) -> Target:
+        """The session a key, label or path means: one that is there, else one that was."""
         key, label = args.get("sessionKey"), args.get("label")
         if key and label and key != label:
             raise NodeError("give sessionKey or label, not two different ones")
-        name = key or label or args.get("path")
+        name = str(key or label or args.get("path") or "")
         if not name:
             raise NodeError("say which session: sessionKey or label")
-        return find_row(await self._rows(), str(name))
+        rows = await self._rows()
+        run_id = name.rpartition(":session:")[2] if ":session:" in name else None
+        try:
+            row = find_row(rows, name)
+        except NodeError:
+            run = await self._run(run_id=run_id) if run_id else await self._run(path=f"{SESSIONS}/{name}")
+            run = run or await self._run(path=name)
+            if run is None:
+                raise
+            return Target(run["path"], run["run_id"], None)
+        return Target(row["path"], run_id, row)
 
     async def _stop(self, args: Body) -> Body:
-        row = await self._row(args)
-        await self._root.call("stop", {"path": row["path"], "why": "sessions_stop"})
-        return await self._outcome(row, float(args.get("timeoutSeconds") or 0))
+        target = await self._target(args)
+        if target.row is not None and target.row["state"] not in OVER:
+            await self._root.call("stop", {"path": target.path, "why": "sessions_stop"})
+        return await self._outcome(target, float(args.get("timeoutSeconds") or 0))
 
     async def _result(self, args: Body) -> Body:
-        return await self._outcome(await self._row(args), float(args.get("timeoutSeconds") or 0))
+        return await self._outcome(await self._target(args), float(args.get("timeoutSeconds") or 0))
 
-    async def _outcome(self, row: Body, timeout: float) -> Body:
+    async def _outcome(self, target: Target, timeout: float) -> Body:
         """Wait for the run's outcome, at most `timeout` seconds."""
         deadline = self._lines.clock() + timeout
         while True:
-            run = await self._run(row["path"])
+            run = await self._run_of(target)
             if run is not None and run.get("outcome"):
                 told = await self._lines.store.request("result", timeout=_STORE_S, run_id=run["run_id"])
                 return {"status": "ok", **outcome_json(told)}
@@ -128,18 +157,29 @@ class Sessions:
             await asyncio.sleep(_POLL_S)
 
     async def _list(self, args: Body) -> list[Body]:
+        """Those that are there, then those that were, newest first."""
+        limit = int(args.get("limit") or 1000)
         rows = [row for row in await self._rows() if row["kind"] in ("session", "command")]
-        return rows[: int(args.get("limit") or 1000)]
+        there = {row["run_id"] for row in rows}
+        told = await self._lines.store.request("runs", timeout=_STORE_S, limit=limit)
+        runs = {run["run_id"]: run for run in told["rows"]}
+        found = [{**row, "outcome": runs.get(row["run_id"], {}).get("outcome")} for row in rows]
+        found += [_gone(run) for run in runs.values() if run.get("agent") and run["run_id"] not in there]
+        return found[:limit]
 
     async def _status(self, args: Body) -> Body:
-        row = await self._row(args)
-        run = await self._run(row["path"]) or {}
+        target = await self._target(args)
+        run = await self._run_of(target) or {}
+        row = target.row or _gone(run)
         return {**row, "outcome": run.get("outcome"), "lives": run.get("lives"), "run_id": run.get("run_id")}
 
-    async def _run(self, path: str) -> Body | None:
-        """The last run of a path; None before its first life has begun."""
+    async def _run_of(self, target: Target) -> Body | None:
+        return await (self._run(run_id=target.run_id) if target.run_id else self._run(path=target.path))
+
+    async def _run(self, **which: str | None) -> Body | None:
+        """A run by its id, or the last one of a path; None before its first life has begun."""
         try:
-            return await self._lines.store.request("run", timeout=_STORE_S, path=path)
+            return await self._lines.store.request("run", timeout=_STORE_S, **which)
         except StoreRefused as refused:
             if refused.code == "missing":
                 return None
@@ -149,7 +189,10 @@ class Sessions:
         text = args.get("message")
         if not isinstance(text, str):
             raise NodeError("message is required: a text")
-        row = await self._row(args)
+        target = await self._target(args)
+        if target.row is None:
+            return {"status": "error", "error": f"{target.path} is over", "runId": target.run_id}
+        row = target.row
         wait = float(args.get("timeoutSeconds") or 0)
         mail = {
             "id": uuid.uuid4().hex,
@@ -168,8 +211,8 @@ class Sessions:
         return {"status": "accepted", "runId": row.get("run_id")}
 
     async def _history(self, args: Body) -> Body:
-        row = await self._row(args)
-        path, limit = row["path"], int(args.get("limit") or 100)
+        target = await self._target(args)
+        path, limit = target.path, int(args.get("limit") or 100)
         ask = self._lines.store.request
         return {
             "path": path,
@@ -177,3 +220,25 @@ class Sessions:
             "lives": (await ask("lives", timeout=_STORE_S, path=path, limit=limit))["rows"],
             "checkpoints": (await ask("checkpoints", timeout=_STORE_S, path=path))["rows"],
         }
+
+
+def _gone(run: Body) -> Body:
+    """The row of a session that is over and forgotten by its supervisor."""
+    return {
+        "path": run["path"],
+        "kind": "session",
+        "pid": None,
+        "incarnation": run.get("finished_by"),
+        "state": "done",
+        "verdict": None,
+        "restarts": max(0, int(run["lives"]) - 1),
+        "beat_age_s": None,
+        "progress_age_s": None,
+        "checkpoint": None,
+        "memory_mb": None,
+        "key": f"agent:{run['agent']}:session:{run['run_id']}" if run.get("agent") else None,
+        "label": run.get("label"),
+        "run_id": run["run_id"],
+        "why": run.get("why") or "",
+        "outcome": run.get("outcome"),
+    }

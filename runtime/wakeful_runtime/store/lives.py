@@ -94,7 +94,9 @@ def _begin_run(work: Work, known: sqlite3.Row | None, path: str, run: dict[str, 
     if known is not None:
         last = {key: known[key] for key in ("path", "incarnation", "run_id")}
         commit_outcome(work, "unknown", **last, why="a new run was begun")
-    run_id = uuid.uuid4().hex
+    wanted = run.get("run_id")
+    taken = wanted is None or work.db.row("SELECT 1 FROM runs WHERE run_id = ?", str(wanted)) is not None
+    run_id = uuid.uuid4().hex if taken else str(wanted)
     names = [None if run.get(key) is None else str(run[key]) for key in ("agent", "label")]
     work.db.execute(
         "INSERT INTO runs (run_id, path, agent, label, spec, began_at, began_mono, boot_id)"
