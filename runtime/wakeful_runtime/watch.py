@@ -230,13 +230,16 @@ class Watch:
             present.due = when
             heapq.heappush(self._heap, (when, next(self._numbers), child, present))
         if when < self._due - COALESCE:
-            self._wake(min(when, now + SUSPICIOUS_TICK) if self._asked else when)
+            self._wake(min(when, now + self._longest()))
 
     def _sleep(self) -> None:
         if self._heap:
             now = self._lines.clock()
-            when = max(now, self._heap[0][0])
-            self._wake(min(when, now + SUSPICIOUS_TICK) if self._asked else when)
+            self._wake(min(max(now, self._heap[0][0]), now + self._longest()))
+
+    def _longest(self) -> float:
+        """A stop of the whole monitor is only seen by a tick that was due while it lasted."""
+        return SUSPICIOUS_TICK if self._asked else doubts.OWN_TICK
 
     def _wake(self, when: float) -> None:
         if self._alarm is not None:
