@@ -32,6 +32,7 @@ from wakeful_runtime.transport.frames import (
 )
 from wakeful_runtime.transport.monitor import ConnectionMonitor
 from wakeful_runtime.transport.outbox import BATCH, OUTBOX, Outbox
+from wakeful_runtime.transport.redial import Redial
 from wakeful_runtime.wire import VERSION, pack
 
 FIRST_WINDOW = 64
@@ -87,6 +88,8 @@ class Peer:
         self._socket: Socket = dealer(identity_of(home.path, home.incarnation), keep=True)
         self._write, self._receive = quick(self._socket)
         self._monitor = ConnectionMonitor(self._socket, self._hello, self._disconnected)
+        self._connected = False
+        self._redial = Redial(self._socket, endpoint, lambda: self._connected)
         self._drain = Drain(self._socket, self._take)
 
     def open(self) -> None:
@@ -94,6 +97,7 @@ class Peer:
         self._monitor.start(self._home.loop)
         self._drain.start(self._home.loop)
         self._socket.connect(self._endpoint)
+        self._redial.begin(self._home.loop)
 
     def close(self) -> int:
         """How many messages never left."""
@@ -189,6 +193,7 @@ class Peer:
 
     def _hello(self) -> None:
         home = self._home
+        self._connected = True
         try:
             self._socket.send(pack([VERSION, HELLO, self._sent, home.path, home.incarnation, self.path]), NOBLOCK)
         except zmq.Again:
@@ -199,7 +204,8 @@ class Peer:
 
     def _disconnected(self) -> None:
         """What is told from now on waits for whoever welcomes us next."""
-        self._here = False
+        self._here = self._connected = False
+        self._redial.begin(self._home.loop)
 
     def _take(self) -> None:
         data = self._receive(NOBLOCK)
