@@ -32,6 +32,7 @@ FAILED = 70
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _LOCK_WAIT_S = 1.0
+_libc = ctypes.CDLL(None)
 _user_soft_limit: int | None = None
 
 
@@ -121,7 +122,7 @@ def close_all_but(keep: tuple[int, ...]) -> None:
 def reset_signals(mask: set[Any]) -> None:
     """Python's own handlers, as in a fresh interpreter, then the mask."""
     for number in signal.valid_signals():
-        if number in (signal.SIGKILL, signal.SIGSTOP):
+        if number in (signal.SIGKILL, signal.SIGSTOP) or signal.getsignal(number) is signal.SIG_DFL:
             continue
         with contextlib.suppress(OSError, ValueError):
             signal.signal(number, signal.SIG_DFL)
@@ -133,7 +134,7 @@ def reset_signals(mask: set[Any]) -> None:
 def set_subreaper() -> None:
     """Whatever this process starts stays below it, or falls to init when it dies. Linux; elsewhere nothing."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def set_title(title: str) -> None:
@@ -142,7 +143,7 @@ def set_title(title: str) -> None:
     if library is not None:
         library.setproctitle(title)
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_NAME, title.replace("wakeful: ", "w:").encode()[:15], 0, 0, 0)
+        _libc.prctl(_PR_SET_NAME, title.replace("wakeful: ", "w:").encode()[:15], 0, 0, 0)
 
 
 def raise_oom_score(kind: str) -> None:
