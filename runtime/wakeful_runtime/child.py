@@ -42,6 +42,7 @@ class Present:
         exited: its exit report is here.
         over: set with it.
         facts, judgement: what the monitor knows and thinks of it.
+        memory, measured_at: of its process tree, bytes, for `ps`; monotonic.
         due: when to judge it again (monotonic).
         waiters: callbacks for answers that carry a nonce (dump, rows, call).
     """
@@ -63,6 +64,8 @@ class Present:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     facts: Facts | None = None
     judgement: Judgement | None = None
+    memory: int | None = None
+    measured_at: float = 0.0
     due: float = float("inf")
     waiters: dict[int, Callable[[Body], None]] = field(default_factory=dict[int, Callable[[Body], None]])
 
