@@ -93,6 +93,8 @@ async def collect(
 
 def control_silent(facts: Facts | None) -> bool:
     """Whether asking the control thread would only cost time."""
+    if facts is not None and (facts.stopped_at is not None or (facts.looks and facts.looks[-1].main.state in "Tt")):
+        return True
     if facts is None or facts.probe is None:
         return facts is not None and facts.answer is None
     return time.monotonic() - facts.probe.sent_at > ANSWERED_LATELY
