@@ -147,7 +147,9 @@ class Api:
         return any((row["path"], row["incarnation"]) == wanted and row["state"] != "exited" for row in table["table"])
 
     async def _review(self, args: Body) -> list[Body]:
-        return [row for row in await self.rows() if row["state"] == "review"]
+        parked = [row for row in await self.rows() if row["state"] == "review"]
+        since = await self._history.since([row["path"] for row in parked])
+        return [{**row, "since": since.get(row["path"]), "next": f"wakeful resume {row['path']}"} for row in parked]
 
 
 def _row(path: str, kind: str, pid: int | None, incarnation: int) -> Body:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from wakeful.errors import NodeError
 from wakeful_runtime.child import Body
 from wakeful_runtime.lines import Lines
 from wakeful_runtime.naming import find_row
+from wakeful_runtime.why import DAY, of_incident, why
 
 STORE_S = 5.0
+
+DAY_LIMIT = 100
+"""The most incidents `why` looks at."""
 
 
 class History:
@@ -98,52 +103,39 @@ class History:
 
     async def _why(self, args: Body) -> Any:
         if args.get("path") is None:
-            return await self._incidents({"since": args.get("since"), "limit": 10})
-        row = find_row(await self._rows(), str(args["path"]))
-        told = await self._ask("incidents", path=row["path"], limit=1)
+            rows = await self._incidents({"since": args.get("since") or since_yesterday(), "limit": DAY_LIMIT})
+            return [of_incident(row) for row in rows]
+        row = await self._row(str(args["path"]))
+        told = await self._ask("incidents", path=row["path"], limit=DAY_LIMIT)
+        own = [each for each in told["rows"] if each["path"] == row["path"]]
         lives = await self._ask("lives", path=row["path"], limit=1)
-        return why(row, told["rows"][0] if told["rows"] else None, lives["rows"][0] if lives["rows"] else None)
+        return why(row, own[0] if own else None, lives["rows"][0] if lives["rows"] else None)
+
+    async def since(self, paths: list[str]) -> dict[str, str]:
+        """When the last lives of these paths ended."""
+        told = [(await self._ask("lives", path=path, limit=1))["rows"] for path in paths]
+        return {rows[0]["path"]: rows[0]["ended_at"] for rows in told if rows}
+
+    async def _row(self, name: str) -> Body:
+        """As `ps` has it; of a path that has left the tree, what the store knows."""
+        try:
+            return find_row(await self._rows(), name)
+        except NodeError:
+            told = await self._ask("runs", path=name, limit=1)
+            if not told["rows"]:
+                raise
+            return gone(told["rows"][0])
 
 
-def why(row: Body, incident: Body | None, life: Body | None) -> Body:
-    """The answer to `wakeful why PATH`: `{path verdict since what facts evidence action outcome next}`."""
-    answer: Body = {
-        "path": row["path"],
-        "state": row["state"],
-        "verdict": row["verdict"],
-        "since": life["began_at"] if life else None,
-        "what": row.get("why") or row.get("last_exit") or f"{row['state']}, {row['verdict']}",
-        "facts": {
-            key: row.get(key)
-            for key in ("beat_age_s", "progress_age_s", "progress", "note", "waiting_for", "memory_mb")
-        },
-        "evidence": None,
-        "action": None,
-        "outcome": None,
-        "next": _next(row),
-    }
-    if incident is not None:
-        answer |= {
-            "verdict": incident["verdict"],
-            "since": incident["opened_at"],
-            "what": str((incident.get("facts") or {}).get("words") or answer["what"]),
-            "facts": {**(incident.get("facts") or {}), **(incident.get("thresholds") or {})},
-            "evidence": incident.get("evidence"),
-            "action": incident.get("action"),
-            "outcome": incident.get("outcome"),
-            "incident": incident["id"],
-        }
-    return answer
+def gone(run: Body) -> Body:
+    """A row of a path that is no part of the tree (any more), by its last run."""
+    outcome = run.get("outcome")
+    what = (
+        f"its run is over: {outcome}{', ' + run['why'] if run.get('why') else ''}" if outcome else "nothing runs it now"
+    )
+    return {"path": run["path"], "state": "done" if outcome else "down", "verdict": None, "why": what}
 
 
-def _next(row: Body) -> str:
-    path = row["path"]
-    match row["state"]:
-        case "review":
-            return f"wakeful resume {path}"
-        case "paused":
-            return f"wakeful unpause {path}"
-        case "backoff":
-            return "nothing: it is restarted by itself"
-        case _:
-            return f"nothing; `wakeful logs {path}` shows its log"
+def since_yesterday() -> str:
+    """24 hours ago, RFC 3339."""
+    return (datetime.now(UTC) - DAY).isoformat(timespec="milliseconds").replace("+00:00", "Z")

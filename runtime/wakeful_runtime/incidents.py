@@ -7,7 +7,7 @@ is no recovery).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -15,10 +15,15 @@ from wakeful.policy import Heartbeat
 from wakeful.rules.facts import Facts, Look
 from wakeful.rules.judgement import Judgement
 from wakeful.rules.words import span
+from wakeful_runtime.localtime import clock
 
 Row = Mapping[str, Any]
 
 _LINES = 5
+_DAY_LINES = 10
+_AGES = {"beat_age_s": "answered", "progress_age_s": "got on"}
+_WELL = frozenset({"healthy", "waiting", "busy", "starting"})
+_WIDE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,28 +81,41 @@ def why_lines(row: Row) -> list[str]:
     Args:
         row: the store's row of an incident, or the answer of `why`.
     """
-    facts, thresholds = _mapping(row, "facts"), _mapping(row, "thresholds")
-    life = f", life {row['incarnation']}" if row.get("incarnation") else ""
-    found = facts.get("detected_s")
-    limit = thresholds.get("seconds", facts.get("seconds"))
-    took = f", found after {span(float(found))}" if found is not None else ""
-    took += f" (limit {span(float(limit))})" if limit else ""
-    since = row.get("since") or row.get("at") or "?"
     lines = [
-        f"{row.get('path')}{life}: {row.get('verdict')} at {since}{took}",
-        f"  what: {row.get('what') or facts.get('words') or 'nothing is known'}",
-        f"  where: {_where(row)}",
-        f"  done: {row.get('action') or 'nothing'}; {row.get('outcome') or 'its outcome is still open'}",
+        _head(row),
+        f"  what: {_one_line(row.get('what') or _mapping(row, 'facts').get('words') or 'nothing is known')}",
+        f"  where: {_where(row)}" if row.get("action") or row.get("evidence") else f"  seen: {_seen(row)}",
+        f"  done: {_done(row)}",
         f"  next: {_next(row)}",
     ]
     return lines[:_LINES]
+
+
+def day_lines(rows: Sequence[Row]) -> list[str]:
+    """The last day in ten lines at most, the newest first, each with the command to type."""
+    if not rows:
+        return ["nothing has happened in the last 24 h that needs a word  (wakeful ps)"]
+    lines: list[str] = []
+    for row in rows[:_DAY_LINES]:
+        what = _one_line(row.get("what") or _mapping(row, "facts").get("words") or "")
+        outcome = f" → {_one_line(row['outcome'])}" if row.get("outcome") else ""
+        at = clock(row.get("since") or row.get("at") or "")
+        text = f"{at}  {row.get('path')}: {row.get('verdict')}, {what}{outcome}"
+        waits = str(row.get("next") or "").startswith("wakeful resume")
+        command = row["next"] if waits else f"wakeful why {row.get('path')}"
+        lines.append(f"{text if len(text) <= _WIDE else text[: _WIDE - 1] + '…'}  ({command})")
+    if len(rows) > _DAY_LINES:
+        lines[-1] = f"and {len(rows) - _DAY_LINES + 1} more  (wakeful incidents --since 24h)"
+    return lines
 
 
 def markdown(row: Row) -> str:
     """An incident as a page to paste into a report; evidence in full."""
     evidence = _mapping(row, "evidence")
     head = why_lines(row)
-    parts = [f"## {head[0]}", "", *[f"- **{key}**: {text}" for key, text in map(_keyed, head[1:4])], ""]
+    ident = row.get("incident") or row.get("id")
+    told = [f"- **{key}**: {text}" for key, text in map(_keyed, head[1:4])]
+    parts = [f"## {head[0]}", "", *([f"- **incident**: `{ident}`"] if ident else []), *told, ""]
     parts += _table("Facts", _mapping(row, "facts")) + _table("Thresholds", _mapping(row, "thresholds"))
     parts += _table("Process", {key: value for key, value in _mapping(evidence, "process").items() if value})
     for title, key in (("Tasks", "tasks"), ("Threads", "threads"), ("C-level dump", "dump"), ("Log", "log")):
@@ -132,6 +150,40 @@ def _look(look: Look, now: float) -> dict[str, Any]:
         "control": look.control.state if look.control else None,
         "control_in": (look.control.syscall or look.control.wchan) if look.control else None,
     }
+
+
+def _head(row: Row) -> str:
+    facts, thresholds = _mapping(row, "facts"), _mapping(row, "thresholds")
+    life = f", life {row['incarnation']}" if row.get("incarnation") else ""
+    since = row.get("since") or row.get("at") or row.get("opened_at")
+    at = clock(since) if since else "?"
+    if not (row.get("action") or row.get("incident") or row.get("id")):
+        state = ", ".join(str(row[key]) for key in ("state", "verdict") if row.get(key))
+        return f"{row.get('path')}{life}: {state}{f' since {at}' if since else ''}"
+    found = facts.get("detected_s")
+    limit = thresholds.get("seconds", facts.get("seconds"))
+    took = f", found after {span(float(found))}" if found else ""
+    took += f" (limit {span(float(limit))})" if limit else ""
+    now = f"; now {row['now']}" if row.get("now") else ""
+    return f"{row.get('path')}{life}: {row.get('verdict')} at {at}{took}{now}"
+
+
+def _seen(row: Row) -> str:
+    facts = _mapping(row, "facts")
+    told = [f"{word} {span(float(facts[key]))} ago" for key, word in _AGES.items() if facts.get(key) is not None]
+    told += [f"checkpoint {facts['checkpoint']!r}"] if facts.get("checkpoint") else []
+    told += [f"{facts['memory_mb']:.0f} MB"] if facts.get("memory_mb") else []
+    return ", ".join(told) or "nothing of it runs now"
+
+
+def _done(row: Row) -> str:
+    if not row.get("action") and not row.get("outcome"):
+        return "nothing: nothing is wrong with it" if row.get("verdict") in _WELL else "nothing"
+    return f"{row.get('action') or 'nothing'}; {_one_line(row.get('outcome') or 'its outcome is still open')}"
+
+
+def _one_line(value: object) -> str:
+    return " ".join(str(value).split())
 
 
 def _where(row: Row) -> str:

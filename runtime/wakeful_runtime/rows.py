@@ -67,6 +67,7 @@ def _row(supervisor: Supervisor, child: Child) -> Body:
         "label": child.plan.label,
         "run_id": child.run_id or None,
         "why": state.why if state is not None else "",
+        "words": present.judgement.words if present is not None and present.judgement is not None else "",
         "note": pulse.note if pulse is not None else None,
         "progress": [pulse.done, pulse.total] if pulse is not None and pulse.done is not None else None,
         "waiting_for": pulse.waiting_for if pulse is not None else None,

@@ -11,13 +11,15 @@ from wakeful.exits import ExitReason
 from wakeful.plan import ChildPlan
 from wakeful.rules import events as e
 from wakeful_runtime.child import Body, Child
+from wakeful_runtime.evidence import describe
 from wakeful_runtime.rows import row_of, rows_of
 
 if TYPE_CHECKING:
     from wakeful_runtime.supervisor import Supervisor
 
 CALL_S = 10.0
-ROWS_S = 0.5
+DUMP_S = 2.0
+ROWS_S = 1.0
 CHAOS = ("kill", "stop", "error", "loop-block", "gil", "await-forever", "no-progress", "oom", "orphan")
 
 
@@ -85,11 +87,22 @@ class Verbs:
             case "mail":
                 return await self._mail(child, args)
             case "dump":
-                told = await self._supervisor.lane.ask(child, "dump", {}, 2.0)
-                return {"path": child.path, "tasks": told.get("tasks"), "threads": told.get("threads")}
+                return await self._dump(child)
             case _:
                 raise NodeError(f"there is no verb {verb!r}")
         return {"path": child.path, "status": "ok"}
+
+    async def _dump(self, child: Child) -> Body:
+        """Where it is now; one whose control thread is silent is described from outside."""
+        present = child.present
+        if present is None or present.exited:
+            raise NodeError(f"{child.path} is not running")
+        found: Body = {"path": child.path, "process": await asyncio.to_thread(describe, present.life.pid)}
+        try:
+            told = await self._supervisor.lane.ask(child, "dump", {}, DUMP_S)
+        except NodeError as error:
+            return {**found, "tasks": None, "threads": None, "why": str(error)}
+        return {**found, "tasks": told.get("tasks"), "threads": told.get("threads")}
 
     async def _kill(self, child: Child) -> Body:
         """SIGKILL as if from outside: the restart rules apply."""

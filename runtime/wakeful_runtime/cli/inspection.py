@@ -10,7 +10,7 @@ import typer
 
 from wakeful_runtime.cli import past
 from wakeful_runtime.cli.asking import ask_about
-from wakeful_runtime.cli.explaining import explain, explain_all, markdown, shown_dump
+from wakeful_runtime.cli.explaining import evidence_lines, shown_dump
 from wakeful_runtime.cli.options import JsonOption, NodeOption, OptionalPathArgument, PathArgument, wrong_use
 from wakeful_runtime.cli.screen import put_json, put_table
 
@@ -37,7 +37,9 @@ def why(path: OptionalPathArgument = None, node: NodeOption = None, json: JsonOp
     if json:
         put_json(answer)
         return
-    for line in explain(answer) if isinstance(answer, dict) else explain_all(answer):
+    from wakeful_runtime.incidents import day_lines, why_lines
+
+    for line in why_lines(answer) if isinstance(answer, dict) else day_lines(answer):
         print(line)
 
 
@@ -64,10 +66,14 @@ def incidents(
     if json:
         put_json(rows[0] if number is not None and rows else rows)
     elif as_markdown:
+        from wakeful_runtime.incidents import markdown
+
         for row in rows:
             print(markdown(row))
     elif number is not None and rows:
-        for line in explain(rows[0], evidence=True):
+        from wakeful_runtime.incidents import why_lines
+
+        for line in (*why_lines(rows[0]), *evidence_lines(rows[0].get("evidence"))):
             print(line)
     else:
         put_table(rows, ("id", "at", "path", "incarnation", "verdict", "action", "outcome"), empty="no incidents")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
 from wakeful_runtime.cli.options import directory
@@ -40,23 +39,23 @@ def incidents(node: str | None, *, since: str | None, open_only: bool, number: s
 
 def why(node: str | None, path: str | None) -> Row | list[Row]:
     """`{path verdict since what facts evidence action outcome next}`; a list of the last 24 h without a path."""
-    since = (datetime.now(UTC) - timedelta(days=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def live(ask: Ask) -> Row | list[Row]:
-        if path is None:
-            return rows(ask("why", path=None, since=since))
-        answer: Row = ask("why", path=path)
+        answer: Row | list[Row] = ask("why", path=path)
         return answer
 
     def kept(ask: Ask) -> Row | list[Row]:
-        from wakeful_runtime.history import why as words
+        from wakeful_runtime.history import gone, since_yesterday
+        from wakeful_runtime.why import of_incident
+        from wakeful_runtime.why import why as explained
 
         if path is None:
-            return rows(ask("incidents", since=since))
+            return [of_incident(row) for row in rows(ask("incidents", since=since_yesterday()))]
         full = logged_path(node, path)
-        found = rows(ask("incidents", path=full, limit=1))
-        row: Row = {"path": full, "state": "down", "verdict": None, "why": "no node runs there now"}
-        return {**words(row, found[0] if found else None, None), "next": "wakeful run TARGET"}
+        found = [row for row in rows(ask("incidents", path=full)) if row["path"] == full]
+        runs, lives = rows(ask("runs", path=full, limit=1)), rows(ask("lives", path=full, limit=1))
+        row = gone(runs[0]) if runs else {"path": full, "state": "down", "why": "nothing runs it now"}
+        return explained(row, found[0] if found else None, lives[0] if lives else None)
 
     return _live_or_kept(node, live, kept)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, cast
 
 from wakeful_runtime.cli.shapes import as_list, as_mapping
+from wakeful_runtime.localtime import clock
 
 _GOOD = {"running", "done", "healthy", "ok"}
 _BAD = {
@@ -103,19 +103,6 @@ def age(seconds: float) -> str:
     if whole < 86400:
         return f"{whole // 3600}h{whole % 3600 // 60:02}m"
     return f"{whole // 86400}d{whole % 86400 // 3600:02}h"
-
-
-def clock(at: Any) -> str:
-    """A time of the journal (RFC 3339) or of the epoch, in the machine's own zone."""
-    if isinstance(at, int | float):
-        moment = datetime.fromtimestamp(at).astimezone()
-    else:
-        try:
-            moment = datetime.fromisoformat(str(at)).astimezone()
-        except ValueError:
-            return str(at)
-    today = moment.date() == datetime.now().astimezone().date()
-    return moment.strftime("%H:%M:%S") if today else moment.strftime("%b %d %H:%M")
 
 
 def _is_number(key: str) -> bool:

@@ -131,7 +131,7 @@ class Surfer(Session[dict[str, object]]):
         ) as chromium:
             try:
                 async with chromium.use() as first:
-                    Path(told).write_text(str(first.pid))
+                    await asyncio.to_thread(Path(told).write_text, str(first.pid))
                     for page in range(10_000):
                         await first.title_of(f"page {page}")
                         await self.checkpoint("read", {"page": page})

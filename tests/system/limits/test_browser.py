@@ -9,9 +9,9 @@ import signal
 from pathlib import Path
 
 import pytest
-
 from tests.system.limits.burdens import Surfer
 from tests.system.node.conftest import Harness
+
 from wakeful import Child, Gateway, Heartbeat, Monitor
 from wakeful_runtime.processes import descendants, read_stat
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,26 +9,12 @@ import pytest
 import typer
 
 from wakeful.errors import NodeError
-from wakeful_runtime.cli.explaining import explain, explain_all, markdown, where_it_hung
+from wakeful_runtime.cli.explaining import shown_dump
 from wakeful_runtime.cli.history import event_line, growing, tail
 from wakeful_runtime.cli.inspection import moment
 from wakeful_runtime.cli.past import logged_path
 from wakeful_runtime.cli.screen import age, cell
 from wakeful_runtime.cli.show import drawing
-
-INCIDENT = {
-    "id": "1f",
-    "path": "research/weekly",
-    "incarnation": 3,
-    "verdict": "loop_blocked",
-    "since": "2026-01-03T22:00:00.000Z",
-    "what": "the event loop has not turned for 80 s",
-    "facts": {"loop_age_s": 80.0},
-    "evidence": {"tasks": ["run\n  agents.py:12 in run\n  agents.py:40 in fetch"], "threads": [], "log": ("a", "b")},
-    "action": "killed",
-    "outcome": "restarted as #4",
-    "next": "wakeful logs research/weekly",
-}
 
 
 @pytest.mark.parametrize(
@@ -62,44 +47,9 @@ def test_the_tree_is_drawn_below_the_gateway() -> None:
     ]
 
 
-def test_why_is_five_lines_a_person_understands() -> None:
-    lines = explain(INCIDENT)
-    assert lines[0].startswith("research/weekly#3: loop_blocked since ")
-    assert lines[1:] == [
-        "  the event loop has not turned for 80 s",
-        "  facts: loop_age_s 1m20s",
-        "  it was at: agents.py:40 in fetch",
-        "  done: killed → restarted as #4",
-        "  next: wakeful logs research/weekly",
-    ]
-
-
-def test_why_of_the_day_is_at_most_ten_lines_with_a_command_each() -> None:
-    lines = explain_all([INCIDENT] * 12)
-    assert len(lines) == 10
-    assert all("(wakeful " in line for line in lines)
-    assert lines[-1].startswith("and 3 more")
-    assert explain_all([])
-
-
-def test_the_words_of_an_incident_are_found_among_its_facts() -> None:
-    incident = {**INCIDENT, "what": None, "facts": {"words": "it hung"}}
-    assert explain(incident)[1] == "  it hung"
-    assert "loop_blocked, it hung" in explain_all([incident])[0]
-
-
-def test_the_innermost_line_of_the_evidence_is_where_it_hung() -> None:
-    assert where_it_hung(None) == ""
-    library = f"{json.__file__}:3 in loads"
-    task = f"task run\n  /home/me/a.py:1 in run\n  /home/me/b.py:2 in fetch\n  {library}\n  waits for a Future"
-    assert where_it_hung({"tasks": [task], "threads": []}) == "/home/me/b.py:2 in fetch"
-    assert where_it_hung({"tasks": [], "threads": [f"MainThread\n  {library}"]}) == library
-
-
-def test_an_incident_in_markdown_holds_its_evidence() -> None:
-    text = markdown(INCIDENT)
-    assert text.startswith("## research/weekly: loop_blocked (incident 1f)\n")
-    assert "agents.py:40 in fetch" in text
+def test_a_dump_is_shown_section_by_section() -> None:
+    told = {"path": "a", "process": {"state": "S"}, "tasks": ["run\n  a.py:1 in run"], "threads": [], "dump": ""}
+    assert shown_dump("a", told) == ["a", "process: state S", "tasks:", "  run", "    a.py:1 in run"]
 
 
 def test_an_event_is_one_line() -> None:
