@@ -68,23 +68,19 @@ class Outbox:
     Args:
         path: whom it is for.
         opened: called when the first message since `close_batch` came: send it in the loop's next turn.
-        full: called when a batch is complete: send what can be sent.
-        make_room: called when nothing more fits: read credit, send what can be sent.
+        full: called when a batch is complete, or nothing more fits: read credit, send what can be sent.
 
     Attributes:
         backlog: messages in complete batches.
         limit: messages a batch may have; grows with the window.
     """
 
-    def __init__(
-        self, path: str, opened: Callable[[], None], full: Callable[[], None], make_room: Callable[[], None]
-    ) -> None:
+    def __init__(self, path: str, opened: Callable[[], None], full: Callable[[], None]) -> None:
         self.backlog = 0
         self.limit = 1
         self._path = path
         self._opened = opened
         self._full = full
-        self._make_room = make_room
         self._batches: deque[Batch] = deque()
         self._batch = Batch()
         self._run: tuple[str, int] | None = None
@@ -198,7 +194,7 @@ class Outbox:
             self.close_batch()
         if OUTBOX - self.backlog - self.open <= 0:
             self.close_batch()
-            self._make_room()
+            self._full()
         room = OUTBOX - self.backlog - self.open
         if room <= 0:
             raise MailboxFull(f"{OUTBOX:,} messages wait for {self._path}; `await ref.drain()` waits for room")

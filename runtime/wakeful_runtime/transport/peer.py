@@ -74,7 +74,7 @@ class Peer:
     def __init__(self, home: Home, path: str, endpoint: str) -> None:
         self.path = path
         self.incarnation = 0
-        self.outbox = Outbox(path, self._soon, self._push, self._make_room)
+        self.outbox = Outbox(path, self._soon, self._push)
         self.asks: dict[int, Ask] = {}
         self._home = home
         self._endpoint = endpoint
@@ -151,12 +151,15 @@ class Peer:
             self._scheduled = True
             self._home.loop.call_soon(self.flush)
 
-    def _make_room(self) -> None:
-        """Credit may have come while the loop had no turn."""
-        self._drain.run()
-        self._push()
-
     def _push(self) -> None:
+        """Send what can be sent; if that isn't all, look for credit that came while the loop had no turn."""
+        self._send_allowed()
+        if self.outbox.backlog:
+            self._drain.run()
+        else:
+            self._drain.sent()
+
+    def _send_allowed(self) -> None:
         """Send batches in order while the life that welcomed us has room for them."""
         if not self._here:
             return
@@ -171,7 +174,6 @@ class Peer:
                 ask.life, ask.number = self.incarnation, self._sent + place
             self._sent += batch.count
             outbox.sent()
-        self._drain.sent()
 
     def _ask_at_once(self, shape: Shape, form: int, data: bytes, number: int, ask: Ask) -> bool:
         """Past the loop's turn, if nothing is before it; several at once are worth a batch."""
@@ -237,7 +239,7 @@ class Peer:
         if incarnation == self.incarnation:
             self._consumed = max(self._consumed, min(consumed, self._sent))
             self._grant(max(self._window, window))
-            self._push()
+            self._send_allowed()
 
     def _welcome(self, frame: list[Any]) -> None:
         """A life that is there, and what it has of ours: it began with message `begun`."""
@@ -251,7 +253,7 @@ class Peer:
         self._consumed = min(consumed, self._sent)
         self._grant(window)
         self._here = True
-        self._push()
+        self._send_allowed()
 
     def _grant(self, window: int) -> None:
         self._window = window

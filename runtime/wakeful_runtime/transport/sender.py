@@ -8,7 +8,7 @@ from wakeful_runtime.transport.frames import CREDIT, WELCOME, reply_head, reply_
 from wakeful_runtime.transport.peer import FIRST_WINDOW
 from wakeful_runtime.wire import VERSION, pack
 
-MAX_WINDOW = 2048
+MAX_WINDOW = 4096
 """Messages one sender may have here unconsumed; grown to from `FIRST_WINDOW` as it is used (facts: 1,024 to 4,096)."""
 
 MAX_PLACES = 131_072
