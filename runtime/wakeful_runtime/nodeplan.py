@@ -69,7 +69,7 @@ def complete(plan: NodePlan) -> NodePlan:
     """The plan with the built-in monitor that dynamic sessions live under, where agents are declared."""
     if not plan.agents or any(child.name == SESSIONS for child in plan.root.children):
         return plan
-    monitor = MonitorPlan(name=SESSIONS, agents=plan.agents)
+    monitor = MonitorPlan(name=SESSIONS, agents=plan.agents, max_running=plan.root.max_running)
     child = ChildPlan(name=SESSIONS, kind="monitor", monitor=monitor, shutdown=None, heartbeat=MONITOR_HEARTBEAT)
     root = plan.root.model_copy(update={"children": (*plan.root.children, child)})
     return plan.model_copy(update={"root": root})

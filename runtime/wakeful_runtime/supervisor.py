@@ -315,6 +315,9 @@ class Supervisor:
         self.children[plan.name] = child
         waiter = self.answers[plan.name] = asyncio.get_running_loop().create_future()
         self.tell(e.ChildAdded(plan, last, exempt))
+        added = self.rule.child(plan.name)
+        if added is not None and added.status == "waiting":
+            return child  # accepted, and waiting for its turn
         try:
             async with asyncio.timeout(timeout):
                 await waiter

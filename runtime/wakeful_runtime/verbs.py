@@ -18,8 +18,14 @@ if TYPE_CHECKING:
     from wakeful_runtime.supervisor import Supervisor
 
 CALL_S = 10.0
+<<<<<<< HEAD
 DUMP_S = 2.0
 ROWS_S = 1.0
+=======
+ROWS_S = 0.5
+COMING = frozenset({"waiting", "starting", "running", "backoff"})
+COMING_LOOK_S = 0.01
+>>>>>>> 18f2746 (squash)
 CHAOS = ("kill", "stop", "error", "loop-block", "gil", "await-forever", "no-progress", "oom", "orphan")
 
 
@@ -58,10 +64,21 @@ class Verbs:
 
     async def _forward(self, child: Child, verb: str, args: Body) -> Any:
         limit = CALL_S + float(args.get("wait") or 0)
+        await self._there(child)
         told = await self._supervisor.lane.ask(child, "call", {"verb": verb, "args": args}, limit)
         if told.get("error") == "timeout":
             raise TimeoutError
         return _value(told)
+
+    async def _there(self, child: Child) -> None:
+        """A monitor that is being started, or replaced, is waited for."""
+        deadline = self._supervisor.lines.clock() + CALL_S
+        while child.present is None or child.present.exited:
+            state = self._supervisor.state(child)
+            coming = state is None or state.status in COMING
+            if not coming or self._supervisor.lines.clock() > deadline:
+                raise NodeError(f"{child.path} is not running{f': {state.status}' if state else ''}")
+            await asyncio.sleep(COMING_LOOK_S)
 
     async def _here(self, child: Child, verb: str, args: Body) -> Any:
         tell = self._supervisor.tell
@@ -146,6 +163,7 @@ class Verbs:
 
     async def _add(self, args: Body) -> Body:
         plan = ChildPlan.model_validate(args["plan"])
+        await self._supervisor.booted.wait()  # a child that is there before would be taken for a known one
         child = await self._supervisor.add(plan, exempt=bool(args.get("exempt")))
         return {"path": child.path, "run_id": child.run_id}
 
