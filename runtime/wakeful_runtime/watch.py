@@ -15,7 +15,7 @@ from wakeful.errors import CodecError
 from wakeful.exits import ExitReason, Verdict
 from wakeful.rules import doubt as doubts
 from wakeful.rules.events import Condemned, Progressed
-from wakeful.rules.facts import Answer, Facts, Probe, read_pulse
+from wakeful.rules.facts import Answer, Facts, Probe, Pulse, read_pulse
 from wakeful.rules.judgement import Judgement
 from wakeful.rules.verdict import judge
 from wakeful_runtime.child import Body, Child, Present
@@ -30,10 +30,18 @@ SUSPICIOUS_TICK = 0.25
 """Seconds between looks at its own clocks while a probe is outstanding; otherwise it sleeps until something is due."""
 
 COALESCE = 0.01
-"""Children due within so many seconds are looked at in one wake-up."""
+"""Seconds a look may wait for others that fall due meanwhile: one wake-up for all. Early would be for nothing."""
 
 STORE_AWAY_S = 1.0
 """A store that has not answered for so long is away: no killing verdict meanwhile (design.md §4)."""
+
+
+CALM = frozenset({Verdict.HEALTHY, Verdict.WAITING})
+
+
+def _judged_by(pulse: Pulse) -> tuple[object, ...]:
+    """What of an answer can bring a deadline nearer; an act of its own (`progress_at`) only moves one away."""
+    return pulse.state, pulse.waiting_for, pulse.progress_stands, pulse.lease, pulse.blocking_until, pulse.in_hand_since
 
 
 class Watch:
@@ -115,11 +123,22 @@ class Watch:
         sent_at = facts.sent_at(nonce)
         answer = Answer(nonce, now if sent_at is None else sent_at, now, float(body.get("loop_age") or 0.0), pulse)
         before = facts.answer.pulse.checkpoint if facts.answer else None
+        routine = sent_at is not None and self._is_routine(present, facts, answer)
         present.facts = facts.answered(answer)
         if present.facts.probe is None:
             self._asked.discard(child.name)
         self._progress(child, present, before is None or pulse.checkpoint != before)
-        self._judge(child, present, now)
+        if not routine:
+            self._judge(child, present, now)
+
+    def _is_routine(self, present: Present, facts: Facts, answer: Answer) -> bool:
+        """A healthy child's answer that changes nothing it is judged by: the judgement that is due anyway will do."""
+        known, judgement = facts.answer, present.judgement
+        if known is None or judgement is None or judgement.verdict not in CALM or facts.looks:
+            return False
+        if judgement.suspect or judgement.alert or facts.ready_at is None or facts.doubt.at != self._doubt.at:
+            return False
+        return answer.loop_age == known.loop_age == 0.0 and _judged_by(answer.pulse) == _judged_by(known.pulse)
 
     def _progress(self, child: Child, present: Present, new_checkpoint: bool) -> None:
         facts = present.facts
@@ -146,7 +165,7 @@ class Watch:
             fields = {"cause": finding.cause, "lost_s": round(finding.lost, 3), "words": finding.words}
             self._lines.journal("doubt", path, incarnation, fields)
         now = self._lines.clock()
-        for child, present in self._take_due(now + COALESCE):
+        for child, present in self._take_due(now):
             self._judge(child, present, now)
         self._sleep()
 
@@ -163,19 +182,19 @@ class Watch:
         facts = present.facts
         if facts is None or present.exited or present.ending or child.present is not present:
             return
-        state = self._supervisor.state(child)
-        facts = present.facts = replace(
-            facts,
-            doubt=self._doubt,
-            store_away=child.stored and self._lines.store.away_for() > STORE_AWAY_S,
-            stopping=state is not None and state.status == "stopping",
-        )
+        stopping = self._supervisor.rule.is_stopping(child.name)
+        away = child.stored and self._lines.store.away_for() > STORE_AWAY_S
+        if facts.doubt.at != self._doubt.at or (facts.store_away, facts.stopping) != (away, stopping):
+            facts = present.facts = replace(facts, doubt=self._doubt, store_away=away, stopping=stopping)
         verdict = judge(facts, child.plan.heartbeat, now)
-        if verdict.probe_at is not None and verdict.probe_at <= now:
+        asks = verdict.probe_at is not None and verdict.probe_at <= now
+        looks = verdict.look_at is not None and verdict.look_at <= now
+        if asks:
             self._probe(child, present, now)
-        if verdict.look_at is not None and verdict.look_at <= now:
-            present.facts = present.facts.looked(look(present.life.pid))
-            verdict = judge(present.facts, child.plan.heartbeat, now)
+        if looks:
+            present.facts = (present.facts or facts).looked(look(present.life.pid))
+        if asks or looks:
+            verdict = judge(present.facts or facts, child.plan.heartbeat, now)
         self._note(child, present, verdict)
         if verdict.killing and present.condemned is None:
             self._condemn(child, present, verdict)
@@ -229,13 +248,13 @@ class Watch:
         if present.due != when:
             present.due = when
             heapq.heappush(self._heap, (when, next(self._numbers), child, present))
-        if when < self._due - COALESCE:
-            self._wake(min(when, now + self._longest()))
+        if when + COALESCE < self._due:
+            self._wake(min(when + COALESCE, now + self._longest()))
 
     def _sleep(self) -> None:
         if self._heap:
             now = self._lines.clock()
-            self._wake(min(max(now, self._heap[0][0]), now + self._longest()))
+            self._wake(min(max(now, self._heap[0][0] + COALESCE), now + self._longest()))
 
     def _longest(self) -> float:
         """A stop of the whole monitor is only seen by a tick that was due while it lasted."""

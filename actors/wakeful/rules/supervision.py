@@ -82,6 +82,11 @@ class Supervision:
         charge = self._roster.charges.get(name)
         return None if charge is None else self._shown(charge)
 
+    def is_stopping(self, name: str) -> bool:
+        """Whether an ordered stop of this child is under way."""
+        charge = self._roster.charges.get(name)
+        return charge is not None and charge.state.status == "stopping"
+
     def _shown(self, charge: Charge) -> ChildState:
         state = replace(charge.state)
         if self._roster.suspended(charge) and state.status in ("waiting", "backoff"):
