@@ -18,14 +18,10 @@ if TYPE_CHECKING:
     from wakeful_runtime.supervisor import Supervisor
 
 CALL_S = 10.0
-<<<<<<< HEAD
 DUMP_S = 2.0
 ROWS_S = 1.0
-=======
-ROWS_S = 0.5
 COMING = frozenset({"waiting", "starting", "running", "backoff"})
 COMING_LOOK_S = 0.01
->>>>>>> 18f2746 (squash)
 CHAOS = ("kill", "stop", "error", "loop-block", "gil", "await-forever", "no-progress", "oom", "orphan")
 
 
