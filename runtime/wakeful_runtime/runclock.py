@@ -25,6 +25,7 @@ class RunClock:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._told: dict[str, str] = {}
 
     def begin(self, child: Child) -> None:
         """Time the child's present run, whether a life of it is there now or not."""
@@ -77,8 +78,10 @@ class RunClock:
         state = supervisor.state(child)
         present = child.present if child.present is not None and not child.present.exited else None
         incarnation = present.life.incarnation if present else state.incarnation if state else 0
-        fields = {"verdict": reason.kind, "words": reason.what, "run_id": child.run_id}
-        supervisor.lines.journal("alert", child.path, incarnation, fields)
+        if self._told.get(child.name) != child.run_id:
+            self._told[child.name] = child.run_id
+            fields = {"verdict": reason.kind, "words": reason.what, "run_id": child.run_id}
+            supervisor.lines.journal("alert", child.path, incarnation, fields)
         if present is not None and present.incident is None:
             supervisor.incidents.open(child, present, _incident(child, incarnation, reason, limit))
         supervisor.tell(StopChild(child.name, reason))

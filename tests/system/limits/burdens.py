@@ -140,3 +140,15 @@ class Surfer(Session[dict[str, object]]):
             async with chromium.use() as second:
                 title = await second.title_of("again")
                 return {"pid": os.getpid(), "lost": lost, "title": title, "first": first.pid, "second": second.pid}
+
+
+class Slowing(Session[int]):
+    """Many quick steps, then one that takes its time; then it is done."""
+
+    async def run(self, task: str, slow: float) -> int:
+        for step in range(30):
+            self.progress(done=step, total=31)
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(slow)
+        self.progress(done=31, total=31)
+        return 31

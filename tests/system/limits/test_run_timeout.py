@@ -6,7 +6,7 @@ import time
 from datetime import datetime
 from typing import Any
 
-from tests.system.limits.burdens import Steady
+from tests.system.limits.burdens import Closed, Steady
 from tests.system.node.conftest import Harness
 
 from wakeful import Child, Gateway, Heartbeat, Monitor
@@ -65,6 +65,17 @@ def test_time_the_node_was_down_counts_and_no_further_life_begins(harness: Harne
     assert told["outcome"] == "timeout"
     assert told["partial"] >= 3
     assert len(harness.events("m/s", "ready")) == 1
+    assert [row["verdict"] for row in harness.events("m/s", "alert")] == ["run_timeout"]
+
+
+def test_the_time_of_a_parked_run_runs_out_too(harness: Harness) -> None:
+    harness.start(Gateway(Monitor("m", Child("s", Closed, task="x", heartbeat=QUICK, run_timeout=4.0))))
+    harness.until_state("m/s", "review")
+    told = over(harness)
+    assert (told["outcome"], told["partial"]) == ("timeout", {"task": "x"})
+    incident = harness.until(lambda: (row := harness.call("incidents", path="m/s")[0])["closed_at"] and row)
+    assert incident["verdict"] == "fatal"
+    assert "the run is over: timeout" in incident["outcome"]
 
 
 def test_a_session_spawned_with_a_time_limit_gives_its_partial_result(harness: Harness) -> None:
