@@ -133,7 +133,7 @@ async def refs(ref: Ref) -> None:
     await ref.drain()
 
 
-async def tests() -> None:
+async def played() -> None:
     async with testing.actor(Counter, start=5) as ref:
         assert_type(ref, Ref)
     life = await testing.live(Research, task="x", crash_at="scraped")
