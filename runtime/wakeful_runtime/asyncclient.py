@@ -103,6 +103,13 @@ class AsyncClient:
         )
         return answer
 
+    async def sessions_result(self, key: str, *, timeout_seconds: float = 0) -> dict[str, Any]:
+        """How the session's run ended: `{status, outcome?, result?, partial?, why?}`."""
+        answer: dict[str, Any] = await self.call(
+            "sessions_result", {"sessionKey": key, "timeoutSeconds": timeout_seconds}
+        )
+        return answer
+
     async def sessions_list(self, limit: int = 1000) -> list[dict[str, Any]]:
         """A row per session."""
         rows: list[dict[str, Any]] = await self.call("sessions_list", {"limit": limit})

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from wakeful.errors import NodeError
 from wakeful_runtime import locks
 from wakeful_runtime.answers import Spawned, outcome_of, spawn_arguments, spawned
 from wakeful_runtime.directory import NodeDirectory, default_directory
 from wakeful_runtime.transport.calls import CallClient
+
+if TYPE_CHECKING:
+    from wakeful.ref import BlockingRef
+    from wakeful_runtime.outsider import Outsider
+    from wakeful_runtime.sideloop import SideLoop
 
 READ_ONLY = frozenset(
     [
@@ -59,6 +64,8 @@ class Client:
         self.directory = NodeDirectory(directory or default_directory())
         if not runs_in(self.directory):
             raise NoNode(f"no node runs in {self.directory.root}; start one with `wakeful run file.py:tree`")
+        self._side: SideLoop | None = None
+        self._outsider: Outsider | None = None
         self._calls = CallClient(self.directory.control("api"))
 
     def __enter__(self) -> Self:
@@ -69,6 +76,10 @@ class Client:
 
     def close(self) -> None:
         """Let go of the node; it runs on."""
+        if self._side is not None and self._outsider is not None:
+            self._side.call(self._outsider.close())
+            self._side.close()
+            self._side = self._outsider = None
         self._calls.close()
 
     def call(self, verb: str, args: dict[str, Any] | None = None, *, timeout: float = CALL_S) -> Any:
@@ -111,6 +122,49 @@ class Client:
         return spawned(
             self.call("sessions_spawn", spawn_arguments(task, agent_id, label, run_timeout_seconds, cleanup, args))
         )
+
+    def actor(self, path: str) -> BlockingRef:
+        """A ref to an actor of the node; its `tell`, `ask` and `drain` are plain calls."""
+        from wakeful.ref import BlockingRef
+        from wakeful_runtime.outsider import Outsider
+        from wakeful_runtime.sideloop import SideLoop
+
+        if self._side is None:
+            self._side = SideLoop()
+            self._outsider = Outsider(self.directory.root)
+            self._side.call(self._outsider.open())
+        return BlockingRef(path, self._side.call, courier=self._outsider)
+
+    def sessions_send(self, key: str, message: str, *, timeout_seconds: float = 0) -> dict[str, Any]:
+        """Send a text to a session; with a timeout, wait for its reply."""
+        given = {"sessionKey": key, "message": message, "timeoutSeconds": timeout_seconds}
+        answer: dict[str, Any] = self.call("sessions_send", given)
+        return answer
+
+    def sessions_stop(self, key: str, *, timeout_seconds: float = 0) -> dict[str, Any]:
+        """Stop a session in order."""
+        answer: dict[str, Any] = self.call("sessions_stop", {"sessionKey": key, "timeoutSeconds": timeout_seconds})
+        return answer
+
+    def sessions_result(self, key: str, *, timeout_seconds: float = 0) -> dict[str, Any]:
+        """How the session's run ended: `{status, outcome?, result?, partial?, why?}`."""
+        answer: dict[str, Any] = self.call("sessions_result", {"sessionKey": key, "timeoutSeconds": timeout_seconds})
+        return answer
+
+    def sessions_list(self, limit: int = 1000) -> list[dict[str, Any]]:
+        """A row per session."""
+        rows: list[dict[str, Any]] = self.call("sessions_list", {"limit": limit})
+        return rows
+
+    def session_status(self, key: str) -> dict[str, Any]:
+        """One session's row and its outcome."""
+        row: dict[str, Any] = self.call("session_status", {"sessionKey": key})
+        return row
+
+    def sessions_history(self, key: str, limit: int = 100) -> dict[str, Any]:
+        """What happened to one session."""
+        told: dict[str, Any] = self.call("sessions_history", {"sessionKey": key, "limit": limit})
+        return told
 
     def result(self, key: str, timeout: float | None = None) -> Any:
         """What the session's run returned; waits for it.
