@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
+from wakeful.exits import ExitReason
+from wakeful.rules.events import Condemned
 from wakeful_runtime.child import Child
+from wakeful_runtime.nodeplan import read_start
 from wakeful_runtime.supervisor import Supervisor
 
 HELLO_S = 1.0
@@ -15,7 +19,8 @@ async def adopt(supervisor: Supervisor, *, paused: bool = False) -> None:
     """Begin, with what init and the store know. Init's table must have been handed to the supervisor before.
 
     A life that runs and was never told GO has run no user code; it is ended, and begun anew by the rule. A kill that
-    the supervisor before this one had begun is finished under its real reason.
+    the supervisor before this one had begun is finished under its real reason. A monitor that outlived the keeper, init
+    and gateway that started it goes by an old tree: it is replaced, and its sessions are adopted by the new one.
     """
     lines = supervisor.lines
     deadline = lines.clock() + HELLO_S
@@ -23,6 +28,13 @@ async def adopt(supervisor: Supervisor, *, paused: bool = False) -> None:
         lines.control.drain()
         await asyncio.sleep(0.005)
     supervisor.boot(supervisor.keeping.known(supervisor.children), paused=paused)
+    began = lines.clock() - (time.time() - read_start(lines.directory).at)
+    for child in supervisor.children.values():
+        present = child.present
+        if child.plan.kind == "monitor" and present is not None and present.life.forked_at < began:
+            what = "it supervised by the tree of an earlier `wakeful run`"
+            reason = ExitReason(kind="node_lost", what=what, at=time.time())
+            supervisor.tell(Condemned(child.name, present.number, reason))
 
 
 def _silent(child: Child) -> bool:

@@ -22,6 +22,8 @@ ON_ONE = frozenset({"stop", "restart", "kill", "pause", "unpause", "resume", "du
 """Verbs about one child, carried out by its supervisor."""
 
 
+STORE_AWAY_S = 2.0
+
 TABLE_S = 1.0
 """What init doesn't say by then is left out: a listing must not hang with it."""
 
@@ -116,12 +118,16 @@ class Api:
         except NodeError:
             table = {}
         keeper = table.get("keeper")
-        return {
-            "healthy": not waiting and bool(keeper),
-            "keeper": keeper,
-            "why": ""
+        why = (
+            ""
             if keeper
-            else "no keeper: the node runs on without one; `wakeful run` on this directory becomes its keeper",
+            else "no keeper: the node runs on without one; `wakeful run` on this directory becomes its keeper"
+        )
+        why = await self._store_trouble() or why
+        return {
+            "healthy": not waiting and not why,
+            "keeper": keeper,
+            "why": why,
             "waiting_for_a_person": waiting,
             "target": self._start.plan.target,
             "directory": str(self._lines.directory.root),
@@ -129,6 +135,15 @@ class Api:
             "processes": len([row for row in rows if row["pid"]]),
             "store_away_s": round(self._lines.store.away_for(), 1),
         }
+
+    async def _store_trouble(self) -> str:
+        """Why everything waits for the store, empty if nothing has to."""
+        try:
+            told = await self._lines.store.request("status", timeout=STORE_AWAY_S)
+        except NodeError:
+            return "the store does not answer: everything waits for it; see `wakeful logs store`"
+        trouble = told.get("trouble")
+        return f"the store can't write: {trouble}; everything waits until it can" if trouble else ""
 
     async def _down(self, args: Body) -> Body:
         await self._lines.init.stop(str(args.get("why") or "wakeful down"))

@@ -35,6 +35,11 @@ BEAT_S = 0.5
 
 SETTLE_S = 2.0
 
+LOOK_S = 0.5
+
+STORELESS_S = 10.0
+"""How long an ordered stop waits for a store that is away."""
+
 FOREVER = 1_000_000_000
 
 SYSTEM_HEARTBEAT = Heartbeat(every=1.0, timeout=3.0, startup=20.0)
@@ -85,14 +90,8 @@ class GatewayProcess:
             self._table(await lines.init.connect())
             await adopt(system)
             server.open()
-            await root.keeping.discover(root.children, spawned=False)
-            await adopt(root)
-            await self._dismiss_strangers(lines)
-            self._booted = True
-            self._chronicle.node(lines.init.facts)
-            for push in self._early:
-                self._pushed(push)
-            await self._stopped
+            booting = loop.create_task(self._boot(root))
+            await self._until_stopped(booting, lines)
             await self._stop_system(system, lines)
             await lines.init.stopped()
         finally:
@@ -104,6 +103,37 @@ class GatewayProcess:
             await lines.init.close()
             lines.control.close()
         return 0
+
+    async def _boot(self, root: Supervisor) -> None:
+        lines = root.lines
+        await root.keeping.discover(root.children, spawned=False)
+        await adopt(root)
+        await self._dismiss_strangers(lines)
+        self._booted = True
+        if self._chronicle is not None:
+            self._chronicle.node(lines.init.facts)
+        early, self._early = self._early, []
+        for push in early:
+            self._pushed(push)
+
+    async def _until_stopped(self, booting: asyncio.Task[None], lines: Lines) -> None:
+        """Until all of the tree has stopped. A store that can't come back does not hold up a stop for ever."""
+        assert self._stopped is not None
+        ordered_at: float | None = None
+        while not self._stopped.done():
+            await asyncio.wait([self._stopped, *([] if booting.done() else [booting])], timeout=LOOK_S)
+            if booting.done():
+                booting.result()
+            now = lines.clock()
+            if ordered_at is None and self._ordered():
+                ordered_at = now
+            if ordered_at is not None and min(now - ordered_at, lines.store.away_for()) > STORELESS_S:
+                self._log.error("stopped without the store: what still runs is killed; see the store's log")
+                booting.cancel()
+                return
+
+    def _ordered(self) -> bool:
+        return self._stopping or any(isinstance(push, StopOrder) for push in self._early)
 
     async def _stop_system(self, system: Supervisor, lines: Lines) -> None:
         assert self._system_stopped is not None

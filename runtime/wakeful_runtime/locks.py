@@ -68,7 +68,7 @@ def held(file: Path) -> bool:
     """Whether somebody has the role now."""
     try:
         descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         return not _lock(descriptor)

@@ -19,6 +19,7 @@ from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.keeper import keep
 from wakeful_runtime.nodeplan import pack_plan, write_start
 from wakeful_runtime.roles import PRELOAD, enter
+from wakeful_runtime.store.reader import check_usable
 
 START_S = 60.0
 STOP_S = 60.0
@@ -30,10 +31,12 @@ def run_node(directory: NodeDirectory, plan: NodePlan, *, on_ready: Callable[[in
     A node that lost its keeper and runs on is attached to, with the plan it runs; otherwise a node starts from `plan`.
 
     Raises:
-        NodeError: a node with a keeper runs there, or the directory can't be used.
+        NodeError: a node with a keeper runs there, or the directory, or the store in it, can't be used.
     """
     directory.create()
     if not runs_in(directory):
+        if directory.store.exists() or directory.store.is_symlink():
+            check_usable(directory.store)  # told here, in one line, before anything has started
         write_start(directory, plan)
     return keep(directory, enter, preload=(*PRELOAD, *plan.preload), on_ready=on_ready)
 

@@ -152,6 +152,7 @@ class Supervisor:
         if held.exit is not None:
             await self.departures.acknowledge(held.exit)
         else:
+            self.lines.journal("killed", life.path, life.incarnation, {"what": "it is no part of the tree any more"})
             await self.lines.init.end(life.path, life.incarnation)
 
     def pushed(self, push: ExitReport | LifeEmpty | LifeStopped | LifeContinued) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import subprocess
 import sys
 import time
@@ -134,28 +135,27 @@ def _announce_when_ready(directory: NodeDirectory, line: str) -> None:
     From a process of its own, for this one will only wait for init; and from nobody's child, so that the keeper
     neither has to reap it nor takes it for a leftover of its node.
     """
-    keeper = os.getpid()
+    gone, alive = os.pipe()  # end of file: this process has ended, waited for or not
     sys.stdout.flush()
     middle = os.fork()
     if middle:
+        os.close(gone)
         os.waitpid(middle, 0)
         return
     if os.fork():
         os._exit(0)
+    os.close(alive)
     try:
-        _say_when_ready(directory, line, keeper)
+        _say_when_ready(directory, line, gone)
     finally:
         os._exit(0)
 
 
-def _say_when_ready(directory: NodeDirectory, line: str, keeper: int) -> None:
+def _say_when_ready(directory: NodeDirectory, line: str, gone: int) -> None:
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
         if is_ready(directory):
             print(line, flush=True)
             return
-        try:
-            os.kill(keeper, 0)
-        except ProcessLookupError:
+        if select.select([gone], [], [], _POLL_S)[0]:
             return
-        time.sleep(_POLL_S)

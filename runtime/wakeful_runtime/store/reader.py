@@ -12,7 +12,7 @@ from urllib.parse import quote
 from wakeful.errors import NodeError
 from wakeful_runtime.store.ops import OPERATIONS
 from wakeful_runtime.store.schema import VERSION, check_version
-from wakeful_runtime.store.sqlite import Database, describe
+from wakeful_runtime.store.sqlite import Database, damaged, describe, is_corruption
 from wakeful_runtime.store.work import Answer, Moment, Refusal, Work
 
 
@@ -79,6 +79,27 @@ def reader(path: Path | str) -> Reader:
     file = Path(path)
     if not file.is_file():
         raise NodeError(f"no store at {file}: no node has run there")
+    database, version = _opened(file)
+    if version < VERSION:
+        database.close()
+        raise NodeError(
+            f"the store {file} has schema {version}, this wakeful reads {VERSION}: one `wakeful run` renews it"
+        )
+    return Reader(database)
+
+
+def check_usable(file: Path) -> None:
+    """Before a node starts on it: that this program can work with the store there.
+
+    Raises:
+        NodeError: one line that says what is wrong with the file, and what to do.
+    """
+    if file.is_symlink():
+        raise NodeError(f"{file} is a symlink; the store keeps its own file in the node's directory")
+    _opened(file)[0].close()
+
+
+def _opened(file: Path) -> tuple[Database, int]:
     database = Database(sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=ro", uri=True, isolation_level=None))
     try:
         version = check_version(database, str(file))
@@ -86,10 +107,7 @@ def reader(path: Path | str) -> Reader:
         database.close()
         if isinstance(error, NodeError):
             raise
-        raise NodeError(f"can't read the store {file}: {describe(error)}") from None
-    if version < VERSION:
-        database.close()
-        raise NodeError(
-            f"the store {file} has schema {version}, this wakeful reads {VERSION}: one `wakeful run` renews it"
-        )
-    return Reader(database)
+        told = describe(error)
+        why = damaged(file, told) if is_corruption(error) else f"can't read the store {file}: {told}"
+        raise NodeError(why) from None
+    return database, version

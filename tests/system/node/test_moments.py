@@ -140,7 +140,9 @@ def test_sessions_outlive_keeper_init_and_gateway_and_the_next_run_adopts_them(n
     node.signal("init")
     node.signal("gateway")
     harness.start(node.tree)
-    node.survives("init", "gateway")
+    for path in WORKERS:
+        node.told(path, "adopted")
+    node.survives("init", "gateway", "m", "sessions")
     for path in WORKERS:
         assert harness.events(path, "restarted") == []
     assert harness.stop() == 0
