@@ -136,11 +136,11 @@ def _responding(case: Case) -> Finding | None:
     if facts.answer is None:  # adopted, and it has not said hello to this monitor: it dials anew in milliseconds
         window = Window(facts.doubt.start(facts.watched_at), policy.every + policy.timeout)
         return silent(case, window, confirmed=False)
-    if facts.probe is not None:
-        return _silent(case, facts.probe.sent_at)
+    if facts.probe is not None:  # what it was silent or blocked for while it started, `startup` has judged
+        return _silent(case, max(facts.probe.sent_at, facts.ready_at))
     if facts.answer.loop_age <= 0 or facts.kind == "blocking" or facts.answer.pulse.state == "stopping":
         return None
-    began = facts.answer.at - facts.answer.loop_age
+    began = max(facts.answer.at - facts.answer.loop_age, facts.ready_at)
     excused = excused_until(facts)
     if excused is not None:
         case.agenda.judge(excused)
