@@ -49,6 +49,7 @@ class LifeClocks:
         self._progress: tuple[int | None, int | None, str | None] = (None, None, None)
         self._reports: deque[tuple[float, int]] = deque(maxlen=REPORTS_KEPT)
         self._waits: list[str] = []
+        self._waits_since = 0.0
         self._leases: dict[int, LeaseState] = {}
         self._checkpoint: dict[str, Any] | None = None
         self._mailbox: Callable[[], MailboxFacts] = MailboxFacts
@@ -112,6 +113,7 @@ class LifeClocks:
         """The progress clock stands still inside; nests, also over tasks and threads."""
         with self._lock:
             self._settle()
+            self._waits_since = self._clock()
             self._waits.append(what)
             self._settle()
         try:
@@ -154,6 +156,7 @@ class LifeClocks:
                 "waiting_for": self._waits[-1] if self._waits else None,
                 "progress_at": self._progress_at,
                 "progress_stands": self._still_since is not None,
+                "waits_since": self._waits_since if self._waits else None,
                 "progress_reported": self._reported,
                 "progress": list(self._progress),
                 "rate": self._rate(),

@@ -21,6 +21,7 @@ from wakeful.rules.verdict import judge
 from wakeful_runtime.child import Body, Child, Present
 from wakeful_runtime.incidents import Incident, incident_of
 from wakeful_runtime.memorywatch import MemoryWatch
+from wakeful_runtime.storewatch import StoreWatch
 from wakeful_runtime.vitals import clocks, look
 
 if TYPE_CHECKING:
@@ -31,10 +32,6 @@ SUSPICIOUS_TICK = 0.25
 
 COALESCE = 0.01
 """Seconds a look may wait for others that fall due meanwhile: one wake-up for all. Early would be for nothing."""
-
-STORE_AWAY_S = 1.0
-"""A store that has not answered for so long is away: no killing verdict meanwhile (design.md §4)."""
-
 
 CALM = frozenset({Verdict.HEALTHY, Verdict.WAITING})
 
@@ -54,6 +51,7 @@ class Watch:
         self._heap: list[tuple[float, int, Child, Present]] = []
         self._numbers = itertools.count()
         self._memory = MemoryWatch(supervisor)
+        self._store = StoreWatch(supervisor)
         self._asked: set[str] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._due = float("inf")
@@ -153,6 +151,10 @@ class Watch:
         elif handled:
             self._supervisor.tell(Progressed(child.name, present.number))
 
+    def again(self, child: Child, present: Present) -> None:
+        """Judge it now: something that isn't its own has changed."""
+        self._judge(child, present, self._lines.clock())
+
     # judging
 
     def _tick(self) -> None:
@@ -182,8 +184,10 @@ class Watch:
         facts = present.facts
         if facts is None or present.exited or present.ending or child.present is not present:
             return
+        if facts.answer is not None and facts.answer.pulse.waiting_for == "store":
+            facts = present.facts = self._store.told(facts, now)
         stopping = self._supervisor.rule.is_stopping(child.name)
-        away = child.stored and self._lines.store.away_for() > STORE_AWAY_S
+        away = child.stored and self._store.away()
         if facts.doubt.at != self._doubt.at or (facts.store_away, facts.stopping) != (away, stopping):
             facts = present.facts = replace(facts, doubt=self._doubt, store_away=away, stopping=stopping)
         verdict = judge(facts, child.plan.heartbeat, now)
@@ -212,6 +216,11 @@ class Watch:
         if verdict.suspect and not suspected:
             fields = {"verdict": str(verdict.verdict), "words": verdict.words}
             self._lines.journal("suspect", child.path, present.life.incarnation, fields)
+        if verdict.verdict == Verdict.STARVED and (before is None or before.verdict != Verdict.STARVED):
+            self._lines.journal("starved", child.path, present.life.incarnation, {"words": verdict.words})
+        if verdict.held and not (before is not None and before.held):
+            fields = {"verdict": str(verdict.verdict), "words": verdict.held}
+            self._lines.journal("held", child.path, present.life.incarnation, fields)
         if verdict.alert and not (before is not None and before.alert and before.verdict == verdict.verdict):
             fields = {"verdict": str(verdict.verdict), "words": verdict.words}
             self._lines.journal("alert", child.path, present.life.incarnation, fields)

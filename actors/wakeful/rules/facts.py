@@ -143,6 +143,8 @@ class Facts:
         stopped_at: when init said that a signal stopped it; None once it continued.
         stopping: an ordered stop is under way: its own deadline judges it.
         store_away: the store does not answer now.
+        store_back_at: when it last came back, or was first asked; None: it has not been asked.
+        store_unproven: seconds since a question that it has answered was asked.
         doubt: what the monitor thinks of itself.
         pace: how fast it got on until now.
     """
@@ -160,6 +162,8 @@ class Facts:
     stopped_at: float | None = None
     stopping: bool = False
     store_away: bool = False
+    store_back_at: float | None = None
+    store_unproven: float = 0.0
     doubt: Doubt = _TRUSTED
     pace: Pace = _UNKNOWN_PACE
 

@@ -25,8 +25,24 @@ def clock(facts: Facts) -> float | None:
             return None
         began = max(began, pulse.in_hand_since)
     elif pulse.progress_stands:
-        return None
+        waits = _waits_in_vain(facts)
+        if waits is None:
+            return None
+        began = max(facts.ready_at, waits)
     return began + facts.doubt.lost_since(began)
+
+
+def _waits_in_vain(facts: Facts) -> float | None:
+    """Since when it has waited for a store that answers others; None if that can't be said.
+
+    The time since the store last proved to answer is not held against the child.
+    """
+    pulse = facts.answer.pulse if facts.answer else None
+    if pulse is None or pulse.waiting_for != "store" or pulse.waits_since is None:
+        return None
+    if facts.store_away or facts.store_back_at is None:
+        return None
+    return max(pulse.waits_since, facts.store_back_at) + facts.store_unproven
 
 
 def may_kill(case: Case) -> bool:

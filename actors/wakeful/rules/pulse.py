@@ -43,6 +43,7 @@ class Pulse:
         waiting_for: inbox, child, resource or store while `progress_stands`.
         progress_at: the run's last own act; the host moves it on by the time the clock stood still.
         progress_stands: the clock stands still now.
+        waits_since: since when it has waited for that, or None.
         progress_reported: this run has called `progress` or made a checkpoint in this life.
         done, total, note: its latest own report.
         lease: the lease that counts, or None.
@@ -58,6 +59,7 @@ class Pulse:
     waiting_for: str | None = None
     progress_at: float = 0.0
     progress_stands: bool = False
+    waits_since: float | None = None
     progress_reported: bool = False
     done: float | None = None
     total: float | None = None
@@ -84,6 +86,7 @@ def read_pulse(body: Mapping[str, Any]) -> Pulse:
             waiting_for=_text(body.get("waiting_for")),
             progress_at=_number(body.get("progress_at")) or 0.0,
             progress_stands=bool(body.get("progress_stands", False)),
+            waits_since=_number(body.get("waits_since")),
             progress_reported=bool(body.get("progress_reported", False)),
             done=done,
             total=total,

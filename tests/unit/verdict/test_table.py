@@ -427,3 +427,35 @@ def test_a_command_has_no_pulse_to_be_missed() -> None:
     judged = judge(facts, Heartbeat(every=1, timeout=1), 1000.0)
     assert judged.verdict == Verdict.HEALTHY
     assert judged.probe_at is None
+
+
+def test_a_block_of_the_start_is_not_held_against_a_life_that_has_just_become_ready() -> None:
+    starting = Pulse(ready=False, state="starting", progress_at=SENT - 20)
+    facts = Facts("session", SENT - 20, SENT - 20, answer=Answer(1, SENT - 0.3, SENT - 0.1, 19.0, starting))
+    found = judge(replace(facts, ready_at=SENT, probed_at=SENT - 0.3), POLICY, SENT + 0.01)
+    assert not found.killing
+    assert not found.suspect
+
+
+def test_a_wait_for_the_store_is_an_alibi_only_while_the_store_does_not_answer() -> None:
+    waiting = Pulse(
+        state="waiting",
+        waiting_for="store",
+        waits_since=SENT - 40,
+        progress_at=NOW,
+        progress_stands=True,
+        progress_reported=True,
+    )
+    facts = replace(
+        answering(waiting), ready_at=1.0, looks=(Look(NOW - 0.2, main("S"), POLL), Look(NOW, main("S"), POLL))
+    )
+    unasked = judge(facts, POLICY, NOW)
+    assert unasked.verdict == Verdict.WAITING
+    away = judge(replace(facts, store_away=True, store_back_at=SENT - 100), POLICY, NOW)
+    assert away.verdict == Verdict.WAITING
+    just_back = judge(replace(facts, store_back_at=SENT - 2), POLICY, NOW)
+    assert just_back.verdict == Verdict.WAITING
+    unproven = judge(replace(facts, store_back_at=SENT - 100, store_unproven=30.0), POLICY, NOW)
+    assert unproven.verdict == Verdict.WAITING
+    answers = judge(replace(facts, store_back_at=SENT - 100), POLICY, NOW)
+    assert answers.verdict == Verdict.NO_PROGRESS
