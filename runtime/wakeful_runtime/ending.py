@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
-from wakeful.exits import Evidence
+from wakeful.exits import Evidence, ExitReason
+from wakeful.rules.events import Ended
 from wakeful.rules.judgement import CANCEL_WITHIN
 from wakeful_runtime.child import Child, Present
-from wakeful_runtime.evidence import Found, collect
+from wakeful_runtime.evidence import Found, collect, describe
 from wakeful_runtime.incidents import Incident
 
 if TYPE_CHECKING:
     from wakeful_runtime.supervisor import Supervisor
+
+UNKILLABLE_S = 5.0
+"""How long a SIGKILL may take; the kernel frees some gigabytes of memory a second first."""
 
 INCIDENT_S = 2.0
 """How long the kill waits for its incident to be written."""
@@ -36,6 +41,7 @@ async def end_hard(supervisor: Supervisor, child: Child, present: Present) -> No
         fields = {"incident": present.incident, "kind": reason.kind if reason else None}
         supervisor.lines.journal("killed", child.path, present.life.incarnation, fields)
         await supervisor.lines.init.end(child.path, present.life.incarnation)
+        await _gone(supervisor, child, present)
 
 
 async def _explain(supervisor: Supervisor, child: Child, present: Present, incident: Incident) -> None:
@@ -72,6 +78,21 @@ def _hung_in(what: str, found: Found) -> str:
 
 def _plain(evidence: Evidence, line: str) -> dict[str, Any]:
     return {**evidence.model_dump(mode="json"), "line": line}
+
+
+async def _gone(supervisor: Supervisor, child: Child, present: Present) -> None:
+    """Wait for the end. What takes no SIGKILL (state D) is unkillable: nothing starts in its place until it is gone."""
+    try:
+        async with asyncio.timeout(UNKILLABLE_S):
+            await present.over.wait()
+    except TimeoutError:
+        pid = present.life.pid
+        state = (await asyncio.to_thread(describe, pid)).get("state")
+        what = f"SIGKILL has not ended process {pid} for {UNKILLABLE_S:g} s: it is in state {state}"
+        fields = {"verdict": "unkillable", "words": what}
+        supervisor.lines.journal("alert", child.path, present.life.incarnation, fields)
+        reason = ExitReason(kind="unkillable", what=what, at=time.time())
+        supervisor.tell(Ended(child.name, present.number, reason, empty=False))
 
 
 async def _unwound(supervisor: Supervisor, child: Child, present: Present) -> bool:

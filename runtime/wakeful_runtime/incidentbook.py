@@ -56,6 +56,8 @@ class IncidentBook:
     def over(self, child: Child, present: Present, reason: ExitReason) -> None:
         """A life has ended: the incident of the one before it is closed, its own waits for the next life."""
         earlier, child.recovering = child.recovering, None
+        if earlier == present.incident:
+            earlier = None  # it was open while this life could not be ended
         number = present.life.incarnation
         if earlier is not None and reason.kind == "returned":
             self._close(earlier, f"recovered: incarnation {number} returned its result")
@@ -93,12 +95,19 @@ class IncidentBook:
 
     def parked(self, child: Child, why: str, reason: ExitReason, *, until: float | None) -> None:
         """No next life comes without a person, or before `until` (monotonic seconds)."""
-        if child.recovering is None:
+        present = child.present if child.present is not None and not child.present.exited else None
+        if present is not None and present.incident is not None:
+            child.recovering = present.incident
+        elif child.recovering is None:
             incident = _of_park(child, reason)
             child.recovering = child.last_incident = incident.id
+            if present is not None:
+                present.incident = incident.id
             self._supervisor.spawn(self._write("incident_open", incident.fields(), asyncio.Event()))
         left = None if until is None else until - self._lines.clock()
         waits = "waits for a person" if left is None else f"waits for a person, resumes by itself in {span(left)}"
+        if reason.kind == "unkillable":
+            waits = "waits until it is gone"
         self.add(child.recovering, action="review", severity="error", outcome=f"{waits}: {why}")
 
     async def adopt(self) -> None:
