@@ -79,6 +79,15 @@ class Silent(Session):
         return "done"
 
 
+class WaitsForStore(Session):
+    """As a session whose answer of the store got lost for good would."""
+
+    async def run(self, task: str) -> None:
+        await self.checkpoint("began")
+        with self.life.waiting("store"):
+            await asyncio.Event().wait()
+
+
 class WaitsForMail(Session):
     async def run(self, task: str) -> str:
         async for mail in self.inbox:
@@ -106,9 +115,9 @@ class WaitsForResource(Session):
 
         async def shut(_: str) -> None: ...
 
-        async with self.resource("slow", open=launch, probe=probe, close=shut, every=60, timeout=30) as slow:
-            async with slow.use() as found:
-                return found
+        resource = self.resource("slow", open=launch, probe=probe, close=shut, every=60, timeout=30)
+        async with resource as slow, slow.use() as found:
+            return found
 
 
 class Computes(BlockingSession):

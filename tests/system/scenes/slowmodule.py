@@ -12,4 +12,6 @@ time.sleep(float(os.environ.get("SLOW_IMPORT_S", "0")))
 
 class Slow(Session):
     async def run(self, task: str) -> str:
-        return "imported"
+        async for mail in self.inbox:
+            return mail.text
+        return ""
