@@ -16,11 +16,13 @@ from wakeful_runtime.lives import ExitReport
 from wakeful_runtime.oom import OomCounter
 from wakeful_runtime.processes import LINUX, pidfd_exit_status, read_stat
 from wakeful_runtime.registry import Entry, Registry
-from wakeful_runtime.sweep import hold_descendants, kill_lost, signal_group, signal_session, sweep_round
+from wakeful_runtime.sweep import Remains, hold_descendants, signal_group, signal_remains, sweep_round
 
 ROUNDS_AT_ONCE = 4
 FIRST_PAUSE_S = 0.001
 LAST_PAUSE_S = 0.1
+SCAN_REST = 2.0
+"""A walk over all processes is followed by so many times its own length without one: init has other things to do."""
 STATUS_WAIT_S = 0.2
 """How long init waits for a status that somebody else has to reap first."""
 
@@ -57,6 +59,8 @@ class Ends:
         self._pause = FIRST_PAUSE_S
         self._asking = False
         self._reaping: set[Entry] = set()
+        self._scanned: set[Entry] = set()
+        self._scan_again = 0.0
 
     def kill(self, entry: Entry) -> None:
         """SIGKILL to the group and the leader; the rest follows when it is dead."""
@@ -128,22 +132,35 @@ class Ends:
         if not entries:
             return
         link = self._link()
-        for entry in entries:
-            found = signal_session(entry.life.pid, entry.life.start, signal.SIGKILL)
-            if entry.lost:
-                found += kill_lost(entry.life, str(self._registry.lock(entry.life.path)))
-            found += [each.pid for each in entry.family if each.alive() and each.send_signal(signal.SIGKILL)]
-            if found or link is None:
-                _count([entry], found)
+        self._scan(entries, alone=link is None)
         if link is not None and not self._asking:
             self._asking = True
             link.ask("sweep", self._swept, keep=sorted(self._known()))
+
+    def _scan(self, entries: list[Entry], *, alone: bool) -> None:
+        began = time.monotonic()
+        if began < self._scan_again:
+            return
+        lost = {entry: str(self._registry.lock(entry.life.path)) for entry in entries if entry.lost}
+        remains = [
+            Remains.lost(entry.life, lost[entry]) if entry in lost else Remains(entry.life.pid, entry.life.start)
+            for entry in entries
+        ]
+        hit = signal_remains(remains, signal.SIGKILL)
+        for entry in entries:
+            found = hit[entry.life.pid]
+            found += [each.pid for each in entry.family if each.alive() and each.send_signal(signal.SIGKILL)]
+            if found or alone:
+                _count([entry], found)
+        self._scanned = set(entries)
+        ended = time.monotonic()
+        self._scan_again = ended + SCAN_REST * (ended - began)
 
     def _swept(self, reply: dict[str, Any] | None) -> None:
         self._asking = False
         adopted = [entry for entry in self._registry if not entry.own and (entry.state == "ending" or entry.haunted)]
         if reply is not None:
-            _count(adopted, [int(pid) for pid in reply.get("found", [])])
+            _count([each for each in adopted if each in self._scanned], [int(pid) for pid in reply.get("found", [])])
         if adopted:
             self.turn()
 

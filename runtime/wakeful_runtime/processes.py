@@ -108,18 +108,24 @@ def all_pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()] if LINUX else []  # noqa: PTH208
 
 
-def has_in_environment(pid: int, entry: str) -> bool:
-    """Whether a process was exec'd with `NAME=value` in its environment. Only this is looked at: the rest is secret."""
-    raw = _read(f"/proc/{pid}/environ")
-    return raw is not None and entry.encode() in raw.split(b"\0")
+def environment_value(pid: int, name: str) -> str | None:
+    """What a process was exec'd with under this name. Only this is looked at: the rest is secret."""
+    raw = _read(f"/proc/{pid}/environ") or b""
+    prefix = f"{name}=".encode()
+    return next(
+        (each[len(prefix) :].decode(errors="replace") for each in raw.split(b"\0") if each.startswith(prefix)), None
+    )
 
 
-def has_open(pid: int, file: str) -> bool:
-    """Whether a process has a file open, by the file's path."""
+def open_files(pid: int) -> set[str]:
+    """Paths of what a process has open; empty where that may not be read."""
     folder = f"/proc/{pid}/fd"
+    found: set[str] = set()
     with contextlib.suppress(OSError):
-        return any(os.readlink(f"{folder}/{name}") == file for name in os.listdir(folder))  # noqa: PTH115, PTH208
-    return False
+        for name in os.listdir(folder):  # noqa: PTH208
+            with contextlib.suppress(OSError):
+                found.add(os.readlink(f"{folder}/{name}"))  # noqa: PTH115
+    return found
 
 
 def tree_rss(pid: int) -> int:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Container
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
 
 from wakeful_runtime.lives import MARKER, LifeRecord, marker
 from wakeful_runtime.processes import (
@@ -19,8 +20,8 @@ from wakeful_runtime.processes import (
     all_pids,
     children,
     descendants,
-    has_in_environment,
-    has_open,
+    environment_value,
+    open_files,
     read_stat,
 )
 
@@ -59,41 +60,68 @@ def signal_group(leader: int, number: int) -> None:
 
 
 def signal_session(leader: int, start: float, number: int) -> list[int]:
-    """Signal all members of a session whose leader is not our child: each verified and by its own pidfd.
+    """Signal all members of a session whose leader is not our child: each verified and by its own pidfd."""
+    return signal_remains([Remains(leader, start)], number)[leader]
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """How to know what a life left behind, when its leader is not our child.
 
     The number of a dead leader can't be given to a new session while a member lives; that it was not given away since
     is seen by the leader's start time.
+
+    Attributes:
+        lock, mark: the last resort, for what fell to a process outside the node (keeper and init had died). What was
+            forked without exec still holds the life's lock; what was exec'd has the life's mark in its environment,
+            unless it was started with another one: that can't be told from a stranger and is left alone.
     """
-    first = read_stat(leader)
-    if first is not None and first.start != start:
-        return []
-    return _signal_all(lambda pid, stat: stat.session == leader, number)
+
+    leader: int
+    start: float
+    lock: str | None = None
+    mark: str | None = None
+
+    @classmethod
+    def lost(cls, life: LifeRecord, lock: str) -> Remains:
+        """Of a life whose leavings may be anywhere."""
+        return cls(life.pid, life.start, lock, marker(life.token))
 
 
-def kill_lost(life: LifeRecord, lock: str) -> list[int]:
-    """The last resort, when what a dead life left fell to a process outside the node (keeper and init had died).
+def signal_remains(dead: Sequence[Remains], number: int) -> dict[int, list[int]]:
+    """Signal what lives of these lives; the pids by leader.
 
-    What was forked without exec still holds the life's lock; what was exec'd has the life's mark in its environment,
-    unless it was started with another one: that can't be told from a stranger and is left alone.
+    One walk over all processes for all of them, and only what is younger than the oldest of them is looked into: with
+    many lives ending at once, a walk for each took init away from everything else for seconds.
     """
-    mark = f"{MARKER}={marker(life.token)}"
-    return _signal_all(lambda pid, stat: has_open(pid, lock) or has_in_environment(pid, mark), signal.SIGKILL)
-
-
-def _signal_all(meant: Callable[[int, ProcessStat], bool], number: int) -> list[int]:
-    """Signal the living processes that are meant: looked at twice, the second time with a pidfd in hand."""
-    hit: list[int] = []
+    hit: dict[int, list[int]] = {each.leader: [] for each in dead}
+    real = [each for each in dead if (first := read_stat(each.leader)) is None or first.start == each.start]
+    if not real:
+        return hit
+    oldest = min(each.start for each in real)
     for pid in all_pids():
         stat = read_stat(pid)
-        if pid == os.getpid() or stat is None or stat.state in "ZX" or not meant(pid, stat):
+        if pid == os.getpid() or stat is None or stat.state in "ZX" or stat.start < oldest:
             continue
-        handle = ProcessHandle.verified(pid, stat.start, 0)
+        handle = ProcessHandle.verified(pid, stat.start, 0) if _owner(real, pid, stat) is not None else None
         if handle is None:
             continue
-        if meant(pid, stat) and handle.send_signal(number):
-            hit.append(pid)
+        again = _owner(real, pid, stat)  # with a pidfd in hand
+        if again is not None and handle.send_signal(number):
+            hit[again.leader].append(pid)
         handle.close()
     return hit
+
+
+def _owner(dead: Sequence[Remains], pid: int, stat: ProcessStat) -> Remains | None:
+    for each in dead:
+        if stat.session == each.leader:
+            return each
+    lost = [each for each in dead if each.lock is not None and stat.start >= each.start]
+    if not lost:
+        return None
+    files, mark = open_files(pid), environment_value(pid, MARKER)
+    return next((each for each in lost if each.lock in files or (mark is not None and each.mark == mark)), None)
 
 
 def hold_descendants(leader: int) -> list[ProcessHandle]:

@@ -70,9 +70,9 @@ def test_session_with_another_leader_is_not_signalled() -> None:
 def test_environment_and_open_files_are_matched_exactly(tmp_path: Path) -> None:
     file = tmp_path / "open"
     with file.open("w"):
-        assert processes.has_open(ME, str(file))
-    assert not processes.has_open(ME, str(file))
-    assert not processes.has_in_environment(ME, "NO_SUCH_NAME=1")
+        assert str(file) in processes.open_files(ME)
+    assert str(file) not in processes.open_files(ME)
+    assert processes.environment_value(ME, "NO_SUCH_NAME") is None
 
 
 def test_lock_is_held_once_and_free_when_its_descriptor_is_closed(tmp_path: Path) -> None:
