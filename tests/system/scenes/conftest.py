@@ -1,12 +1,9 @@
-"""A real node for every scene; its processes find `performers` as a user's module."""
+"""A real node for every scene."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +12,6 @@ from tests.system.node.conftest import Harness
 from wakeful import Heartbeat
 from wakeful_runtime.directory import NodeDirectory
 
-HERE = str(Path(__file__).parent)
-if HERE not in sys.path:
-    sys.path.insert(0, HERE)
-
 QUICK = Heartbeat(every=0.3, timeout=0.7, progress=2.0)
 """A hang is found within 1.0 s, a standstill within 2.0 s."""
 
@@ -26,7 +19,6 @@ QUICK = Heartbeat(every=0.3, timeout=0.7, progress=2.0)
 @pytest.fixture
 def harness(node_directory: NodeDirectory, no_process_left: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
     """A node that isn't started yet; stopped after the test."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([HERE, os.environ.get("PYTHONPATH", "")]))
     found = Harness(node_directory)
     yield found
     found.end()

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import threading
 import time
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -18,7 +19,7 @@ class Steps(BaseModel):
 
 def leave_family() -> None:
     """Three grandchildren that are hard to find: a session of its own, forked twice, without environment."""
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.Popen(["sleep", "3600"], start_new_session=True, **quiet)
     twice = ["/bin/sh", "-c", "(exec sleep 3600) & exit"]
     subprocess.run(twice, start_new_session=True, check=True, **quiet)
@@ -49,7 +50,7 @@ class StallsWhenResumed(Session[Steps]):
             await asyncio.sleep(600)
 
 
-class Ticks(Session):
+class Ticks(Session[Any]):
     """A timer, log lines and a thread that works are its only signs of life."""
 
     async def run(self, task: str) -> None:
@@ -70,7 +71,7 @@ class Ticks(Session):
             print("still here", flush=True)
 
 
-class Silent(Session):
+class Silent(Session[Any]):
     """One silent call under a lease, longer than any limit of its heartbeat."""
 
     async def run(self, task: str, seconds: float) -> str:
@@ -79,7 +80,7 @@ class Silent(Session):
         return "done"
 
 
-class WaitsForStore(Session):
+class WaitsForStore(Session[Any]):
     """As a session whose answer of the store got lost for good would."""
 
     async def run(self, task: str) -> None:
@@ -88,14 +89,14 @@ class WaitsForStore(Session):
             await asyncio.Event().wait()
 
 
-class WaitsForMail(Session):
+class WaitsForMail(Session[Any]):
     async def run(self, task: str) -> str:
         async for mail in self.inbox:
             return mail.text
         return ""
 
 
-class Parent(Session):
+class Parent(Session[Any]):
     """Waits for a child that takes its time."""
 
     async def run(self, task: str, seconds: float) -> str:
@@ -103,7 +104,7 @@ class Parent(Session):
         return str(await child.result())
 
 
-class WaitsForResource(Session):
+class WaitsForResource(Session[Any]):
     """A resource that takes its time to open."""
 
     async def run(self, task: str, seconds: float) -> str:
@@ -120,7 +121,7 @@ class WaitsForResource(Session):
             return found
 
 
-class Computes(BlockingSession):
+class Computes(BlockingSession[Any]):
     """Pure Python, never a call of Wakeful's."""
 
     def run(self, task: str, seconds: float) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import performers
 import pytest
 from tests.system.node.conftest import Harness
+from tests.system.scenes import performers
 from tests.system.scenes.conftest import QUICK, at
 
 from wakeful import Child, Gateway, Monitor

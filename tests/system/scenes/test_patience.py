@@ -13,10 +13,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import performers
 import pytest
-import slowmodule
 from tests.system.node.conftest import Harness
+from tests.system.scenes import performers, slowmodule
 from tests.system.scenes.conftest import QUICK, lives
 
 from wakeful import Child, Gateway, Heartbeat, Monitor

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import performers
 import pytest
 from tests.system.node.conftest import Harness
+from tests.system.scenes import performers
 from tests.system.scenes.conftest import QUICK
 
 from wakeful import Child, Gateway, Heartbeat, Monitor
