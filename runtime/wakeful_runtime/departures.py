@@ -32,6 +32,7 @@ class Departures:
         self._supervisor = supervisor
         self._written: dict[str, asyncio.Task[None]] = {}
         self._runs: dict[str, asyncio.Task[None]] = {}
+        self._kept: set[tuple[str, int]] = set()
         self._log = structlog.get_logger("wakeful.supervisor").bind(supervisor=supervisor.lines.path)
 
     def exited(self, child: Child, report: ExitReport) -> None:
@@ -41,7 +42,11 @@ class Departures:
             present.exited = True
             present.over.set()
             self._supervisor.spawn(self._ended(child, present, report))
-        elif child.present is None or child.present.life.incarnation != report.incarnation:
+        elif (
+            child.present is None
+            or child.present.life.incarnation != report.incarnation
+            or (report.path, report.incarnation) in self._kept  # init did not hear that
+        ):
             self._supervisor.spawn(self.acknowledge(report))
 
     def write(self, child: Child, reason: ExitReason) -> None:
@@ -84,6 +89,7 @@ class Departures:
             if written is not None:
                 await written
         await supervisor.keeping.flush()
+        self._kept.add((report.path, report.incarnation))
         await self.acknowledge(report)
 
     async def _stored_end(self, child: Child, present: Present, end: Ended) -> Ended | LaunchFailed:
@@ -109,6 +115,8 @@ class Departures:
             await self._supervisor.lines.init.ack(report.path, report.incarnation)
         except NodeError as error:
             self._log.warning("exit report not acknowledged", path=report.path, error=str(error))
+        else:
+            self._kept.discard((report.path, report.incarnation))
 
 
 async def _done(work: asyncio.Task[None]) -> None:

@@ -172,7 +172,7 @@ class Keeping:
             plan=child.plan if row and row.get("plan") else None,
             incarnation=max(last, state.incarnation if state else 0),
             running=present is not None,
-            ready=present is not None and present.ready,
+            ready=present is not None and (present.ready or _was_ready(state, last)),
             shift=shift,
         )
 
@@ -189,3 +189,8 @@ class Keeping:
             state = replace(state, status="waiting", run_open=False)
         shift = (self._lines.clock() - data["mono"]) - (time.time() - data["wall"]) if fresh_start else 0.0
         return state, shift
+
+
+def _was_ready(state: ChildState | None, incarnation: int) -> bool:
+    """A hung life can't say so itself to its new supervisor: by the last one's word no start excuses its silence."""
+    return state is not None and state.incarnation == incarnation and state.status == "running"

@@ -124,6 +124,8 @@ class Supervisor:
         self.spawn(self.incidents.adopt())
         for child in self.children.values():
             if child.present is not None and not child.present.exited:
+                state = self.state(child)
+                child.present.ready |= state is not None and state.status == "running"
                 self.watch.begin(child, adopted=True)
             self.runclock.begin(child)
 

@@ -75,6 +75,7 @@ class Watch:
         )
         if adopted:
             self._probe(child, present, now)
+            present.facts = present.facts.looked(look(present.life.pid))  # nobody tells again that it was stopped
         self._memory.begin(child, present)
         self._judge(child, present, now)
 
