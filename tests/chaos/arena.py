@@ -43,10 +43,9 @@ def paths() -> list[str]:
 
 
 def peers_of(path: str) -> list[str]:
-    """Whom a session sends to: the next two."""
-    everyone = paths()
-    place = everyone.index(path)
-    return [everyone[(place + step) % len(everyone)] for step in (1, 5)]
+    """Whom a session sends to: two of the tree's. Spawned ones get nothing: a parcel would count as progress."""
+    place, fixed = paths().index(path), [each for each in paths() if not each.startswith("sessions/")]
+    return [fixed[(place + step) % len(fixed)] for step in (1, 5)]
 
 
 class Arena:
@@ -168,9 +167,14 @@ class Arena:
     def events(self) -> Iterator[dict[str, Any]]:
         """The whole journal."""
         after = 0
-        while rows := self.until(lambda: [self.client.call("events", {"after": after, "limit": 5000})], "events")[0]:
+        while rows := self._page(after):
             yield from rows
             after = int(rows[-1]["seq"])
+
+    def _page(self, after: int) -> list[dict[str, Any]]:
+        asked = {"after": after, "limit": 5000}
+        found: list[dict[str, Any]] = self.until(lambda: [self.client.call("events", asked)], "events")[0]
+        return found
 
     # ending
 

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 ANSWER_S = 30.0
 
@@ -37,7 +37,7 @@ class Ledger:
         self._socket.bind(self.address)
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
 
-    def __enter__(self) -> Ledger:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

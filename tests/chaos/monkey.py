@@ -130,11 +130,11 @@ class Monkey:
         elif chosen == "node":
             self._node()
         else:
-            role, how = chosen  # type: ignore[misc]
+            role, how = chosen
             self._one(role, how)  # type: ignore[arg-type]
 
     def _one(self, role: Role, how: How) -> None:
-        found = self._victim(role)
+        found = self._victim(role, "sessions/" if how == "await-forever" else "")
         if found is None:
             return
         path, pid, incarnation = found
@@ -167,8 +167,8 @@ class Monkey:
         self._hurt.add(pid)
         self.faults.append(Fault(self._batch, role, how, path, pid, incarnation, at or time.time(), sure))
 
-    def _victim(self, role: Role) -> tuple[str, int, int] | None:
-        """One that works: path, pid, incarnation."""
+    def _victim(self, role: Role, below: str) -> tuple[str, int, int] | None:
+        """One that works, its path beginning so: path, pid, incarnation."""
         now = time.monotonic()
         if role in ("init", "keeper"):
             pid = self._arena.role(role)
@@ -190,6 +190,7 @@ class Monkey:
             life
             for path in among
             if (life := lives.get(path)) is not None
+            and path.startswith(below)
             and life.pid not in self._hurt
             and now - life.forked_at > GRACE_S[role]
             and (role != "session" or self._counted(path, life.pid))

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.chaos import losses as losing
 from tests.chaos.arena import Arena, paths
@@ -79,13 +80,8 @@ def play(
 def make_peace(arena: Arena, losses: Losses) -> dict[str, Count]:
     """Everybody works again, what was sent arrives, all return; their results."""
     at = time.time()
-    for path, book in arena.books.items():
-        _expect(
-            arena,
-            losses,
-            path,
-            lambda book=book: any(line.at > at and line.word == "checkpoint" for line in book.read()),
-        )
+    for path in paths():
+        _works(arena, losses, path, at)
     (arena.folder / "quiet").touch()
     try:
         arena.until(lambda: not _under_way(arena), "everything sent has arrived", 30.0)
@@ -94,8 +90,7 @@ def make_peace(arena: Arena, losses: Losses) -> dict[str, Count]:
     (arena.folder / "finish").touch()
     results: dict[str, Count] = {}
     for path in paths():
-        asked = {"label": path, "timeoutSeconds": 20}
-        told = arena.until(lambda asked=asked: arena.client.call("sessions_result", asked), f"the result of {path}")
+        told = _result(arena, path)
         if told.get("outcome") == "ok":
             results[path] = Count.model_validate(told["result"])
         else:
@@ -103,11 +98,20 @@ def make_peace(arena: Arena, losses: Losses) -> dict[str, Count]:
     return results
 
 
-def _expect(arena: Arena, losses: Losses, path: str, condition: Callable[[], bool]) -> None:
+def _works(arena: Arena, losses: Losses, path: str, at: float) -> None:
+    book = arena.books[path]
     try:
-        arena.until(condition, f"{path} works")
+        arena.until(
+            lambda: any(line.at > at and line.word == "checkpoint" for line in book.read()), f"{path} works", 90.0
+        )
     except TimeoutError as error:
         losses.not_recovered.append(str(error))
+
+
+def _result(arena: Arena, path: str) -> dict[str, Any]:
+    asked = {"label": path, "timeoutSeconds": 20}
+    told: dict[str, Any] = arena.until(lambda: arena.client.call("sessions_result", asked), f"the result of {path}")
+    return told
 
 
 def _under_way(arena: Arena) -> list[str]:

@@ -101,6 +101,8 @@ class Timeline:
 
     def detection(self, fault: Fault) -> float | None:
         """Seconds until somebody knew."""
+        if fault.role == "keeper" and fault.how == "stop":
+            return None  # nobody watches the keeper; it is continued by whoever stopped it
         if fault.role in ("init", "keeper"):
             return _after(sorted(self._exits[fault.path]), fault.at)
         at = self._seen.get((fault.path, fault.incarnation))
@@ -108,6 +110,8 @@ class Timeline:
 
     def recovery(self, fault: Fault) -> float | None:
         """Seconds until the next life worked."""
+        if fault.role == "keeper" and fault.how == "stop":
+            return None
         if fault.role == "session":
             work = self._work[fault.path]
             start = bisect_left(work, (fault.at, 0))
