@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from wakeful.errors import NodeError
+from wakeful_runtime.boots import WITHIN_S
 from wakeful_runtime.child import Body
 from wakeful_runtime.history import History
 from wakeful_runtime.lines import Lines
@@ -162,9 +163,17 @@ class Api:
         return any((row["path"], row["incarnation"]) == wanted and row["state"] != "exited" for row in table["table"])
 
     async def _review(self, args: Body) -> list[Body]:
-        parked = [row for row in await self.rows() if row["state"] == "review"]
+        rows = await self.rows()
+        parked = [row for row in rows if row["state"] == "review"]
         since = await self._history.since([row["path"] for row in parked])
-        return [{**row, "since": since.get(row["path"]), "next": f"wakeful resume {row['path']}"} for row in parked]
+        told = [{**row, "since": since.get(row["path"]), "next": f"wakeful resume {row['path']}"} for row in parked]
+        if not self._start.resumes:
+            why = (
+                f"the node ended hard {self._start.unclean} times within {WITHIN_S / 60:g} minutes: nothing is resumed"
+            )
+            held = [row for row in rows if row["state"] == "paused"]
+            told += [{**row, "since": None, "why": why, "next": "wakeful unpause --all"} for row in held]
+        return told
 
 
 def _row(path: str, kind: str, pid: int | None, incarnation: int) -> Body:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import structlog
 
@@ -107,7 +108,9 @@ class GatewayProcess:
     async def _boot(self, root: Supervisor) -> None:
         lines = root.lines
         await root.keeping.discover(root.children, spawned=False)
-        await adopt(root)
+        if not self._start.resumes:
+            await self._hold(lines)
+        await adopt(root, hold=not self._start.resumes)
         await self._dismiss_strangers(lines)
         self._booted = True
         if self._chronicle is not None:
@@ -116,12 +119,21 @@ class GatewayProcess:
         for push in early:
             self._pushed(push)
 
+    async def _hold(self, lines: Lines) -> None:
+        """Pause every monitor, once for this start: a person who ends the pause means it."""
+        told = await lines.store.request("meta_get", key="held")
+        if told.get("value") != self._start.epoch:
+            for path in _supervisors_of(self._start.plan.root, ""):
+                await lines.store.request("meta_put", key=f"paused {path}", value=True)
+            await lines.store.request("meta_put", key="held", value=self._start.epoch)
+
     async def _until_stopped(self, booting: asyncio.Task[None], lines: Lines) -> None:
         """Until all of the tree has stopped. A store that can't come back does not hold up a stop for ever."""
         assert self._stopped is not None
         ordered_at: float | None = None
         while not self._stopped.done():
-            await asyncio.wait([self._stopped, *([] if booting.done() else [booting])], timeout=LOOK_S)
+            waited: set[asyncio.Future[Any]] = {self._stopped} if booting.done() else {self._stopped, booting}
+            await asyncio.wait(waited, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
             if booting.done():
                 booting.result()
             now = lines.clock()

@@ -13,6 +13,7 @@ from typing import IO
 from wakeful.errors import NodeError
 from wakeful.plan import NodePlan
 from wakeful.tree import Gateway
+from wakeful_runtime import boots
 from wakeful_runtime.asyncclient import AsyncClient, connect
 from wakeful_runtime.client import runs_in
 from wakeful_runtime.directory import NodeDirectory
@@ -37,8 +38,11 @@ def run_node(directory: NodeDirectory, plan: NodePlan, *, on_ready: Callable[[in
     if not runs_in(directory):
         if directory.store.exists() or directory.store.is_symlink():
             check_usable(directory.store)  # told here, in one line, before anything has started
-        write_start(directory, plan)
-    return keep(directory, enter, preload=(*PRELOAD, *plan.preload), on_ready=on_ready)
+        write_start(directory, plan, unclean=boots.unclean(directory))
+    status = keep(directory, enter, preload=(*PRELOAD, *plan.preload), on_ready=on_ready)
+    if status == 0:
+        boots.ended_in_order(directory)
+    return status
 
 
 class Node:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from wakeful.errors import CodecError, NodeError
 from wakeful.plan import ChildPlan, MonitorPlan, NodePlan
 from wakeful.policy import MONITOR_HEARTBEAT
+from wakeful_runtime.boots import TOO_MANY
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.wire import pack, unpack
 
@@ -29,18 +30,27 @@ class NodeStart:
     Attributes:
         epoch: another one with every `wakeful run` that starts a node; the same while parts of it are replaced.
         at: wall time.
+        unclean: how many starts shortly before this one ended hard (`boots`).
     """
 
     plan: NodePlan
     epoch: str
     at: float
+    unclean: int = 0
+
+    @property
+    def resumes(self) -> bool:
+        """Whether what ran before is resumed by itself."""
+        return self.unclean < TOO_MANY
 
 
-def write_start(directory: NodeDirectory, plan: NodePlan) -> NodeStart:
+def write_start(directory: NodeDirectory, plan: NodePlan, *, unclean: int = 0) -> NodeStart:
     """Put the plan where every gateway of this start finds it."""
-    start = NodeStart(complete(plan), uuid.uuid4().hex, time.time())
+    start = NodeStart(complete(plan), uuid.uuid4().hex, time.time(), unclean)
     scratch = directory.plan.with_suffix(".new")
-    packed = pack({"plan": start.plan.model_dump(mode="python"), "epoch": start.epoch, "at": start.at})
+    packed = pack(
+        {"plan": start.plan.model_dump(mode="python"), "epoch": start.epoch, "at": start.at, "unclean": unclean}
+    )
     try:
         with open(scratch, "wb", opener=_private) as file:
             file.write(packed)
@@ -60,7 +70,7 @@ def read_start(directory: NodeDirectory) -> NodeStart:
     """
     try:
         raw = unpack(directory.plan.read_bytes(), max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
-        return NodeStart(NodePlan.model_validate(raw["plan"]), raw["epoch"], raw["at"])
+        return NodeStart(NodePlan.model_validate(raw["plan"]), raw["epoch"], raw["at"], raw["unclean"])
     except (OSError, CodecError, ValueError, KeyError, TypeError) as error:
         raise NodeError(f"{directory.plan} can't be read: {error}") from None
 
