@@ -120,6 +120,11 @@ class ChildLane:
         else:
             present.orders.append((kind, body))
 
+    def call(self, child: Child, present: Present) -> None:
+        """To a life that has not said hello, or was not heard: to say it now."""
+        if not present.exited:
+            self._send(child, present, "adopt", {})
+
     async def ask(self, child: Child, kind: str, body: Body, timeout: float) -> Body:
         """A control message that is answered with the same nonce.
 

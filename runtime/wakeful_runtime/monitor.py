@@ -70,13 +70,13 @@ class MonitorProcess:
         self._postbox.attach(loop)
         self._finished = loop.create_future()
         lines = self._lines()
-        lines.control.open()
         supervisor = self._supervisor = Supervisor(self._plan, self._birth.path, lines, on_finished=self._on_finished)
         verbs = Verbs(supervisor)
         self._pulse.orders.stop = self._stop
         self._pulse.orders.call = lambda verb, args, answer: supervisor.spawn(_answer(verbs, verb, args, answer))
         try:
             await supervisor.keeping.discover(supervisor.children, spawned=True)
+            lines.control.open()  # only now: the hello of a spawned child nobody knows of yet would be lost
             self._table(await lines.init.connect())
             await adopt(supervisor, paused=await supervisor.keeping.paused())
             self._booted = True

@@ -250,6 +250,8 @@ class Watch:
             self._asked.add(child.name)
         if present.connected:
             self._supervisor.lane.send(child, present, "probe", {"nonce": nonce})
+        else:
+            self._supervisor.lane.call(child, present)
 
     # when to wake up
 
