@@ -24,6 +24,9 @@ LAST_WORDS_S = 0.1
 
 LOOK_S = 0.005
 
+JOURNAL_S = 10.0
+"""How long an acknowledgement waits for the journal: a supervisor that dies right after it would leave a gap there."""
+
 
 class Departures:
     """The ends of a supervisor's children. An exit is acknowledged when all it caused is kept."""
@@ -89,6 +92,8 @@ class Departures:
             if written is not None:
                 await written
         await supervisor.keeping.flush()
+        if child.plan.kind != "store" or reason.failure:  # a store that was stopped can't take what is told of it
+            await supervisor.lines.store.flush_journal(JOURNAL_S)
         self._kept.add((report.path, report.incarnation))
         await self.acknowledge(report)
 

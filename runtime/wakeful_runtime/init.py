@@ -257,6 +257,8 @@ class Init:
         if self._finishing:
             self._finish_if_empty()
         elif entry.life.path == "gateway" and not self._gateway.wanted:
+            if report.code == 0:  # it said that it had stopped: there is nothing to tell the next one
+                self._registry.forget(entry)
             self._finish()
 
     def _emptied(self, entry: Entry) -> None:
