@@ -162,8 +162,9 @@ def innermost(task: asyncio.Task[Any] | None) -> asyncio.Task[Any] | None:
 def innermost_code(task: asyncio.Task[Any]) -> CodeType | None:
     """The code of the coroutine a task rests in."""
     found: Any = task.get_coro()
-    while isinstance(inner := getattr(found, "cr_await", None), CoroutineType):
-        found = inner
+    inner: Any = getattr(found, "cr_await", None)
+    while isinstance(inner, CoroutineType):
+        found, inner = inner, getattr(inner, "cr_await", None)
     return getattr(found, "cr_code", None)
 
 

@@ -125,7 +125,8 @@ class Keeping:
     def of_earlier_start(self, child: Child) -> bool:
         """Whether what is known of the child was saved under an earlier `wakeful run`."""
         row = self._rows.get(child.path)
-        return row is not None and (row.get("data") or {}).get("epoch") != self._lines.epoch
+        data: Body = (row or {}).get("data") or {}
+        return row is not None and data.get("epoch") != self._lines.epoch
 
     async def run_open(self, path: str) -> bool:
         """Whether the path's last run has no outcome yet."""

@@ -59,7 +59,8 @@ class Requests:
         plan = _plan(parent, args)
         path = self._supervisor.path_of(plan.name)
         run = await self._run(path)
-        if run is not None and (run.get("run") or {}).get("parent_run") == args["run_id"]:
+        begun_with: Body = (run or {}).get("run") or {}
+        if run is not None and begun_with.get("parent_run") == args["run_id"]:
             known = self._supervisor.children.get(plan.name)
             if run.get("outcome") is not None or known is not None:
                 return path

@@ -67,13 +67,11 @@ class CallServer:
     def _take(self, frames: list[bytes]) -> None:
         try:
             whom, data = frames
-            match unpack(data, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH):
-                case [version, str(number), str(verb), dict(args)] if version == VERSION:
-                    self._handle(verb, args, lambda answer: self._answer(whom, number, answer))
-                    return
+            number, verb, args = _read(data)
         except (CodecError, ValueError):
-            pass
-        self.dropped += 1
+            self.dropped += 1
+            return
+        self._handle(verb, args, lambda answer: self._answer(whom, number, answer))
 
     def _answer(self, whom: bytes, number: str, answer: dict[str, Any]) -> None:
         if self._socket is None or self._drain is None:
@@ -115,11 +113,9 @@ class CallClient:
         self._socket.send(data)
         while (left := deadline - time.monotonic()) > 0:
             if self._socket.poll(int(1000 * (left if again is None else min(left, again))) + 1):
-                match unpack(self._socket.recv(), max_bytes=MAX_BYTES, max_depth=MAX_DEPTH):
-                    case [_, got, dict(answer)] if got == number:
-                        return answer
-                    case _:
-                        continue
+                got, answer = _read_answer(self._socket.recv())
+                if got == number:
+                    return answer
             elif again is not None and time.monotonic() < deadline:
                 self._socket.send(data)
         return None
@@ -127,3 +123,37 @@ class CallClient:
     def close(self) -> None:
         """Give it up."""
         self._socket.close(linger=0)
+
+
+def _read(data: bytes) -> tuple[str, str, dict[str, Any]]:
+    """A call: its number, verb and arguments.
+
+    Raises:
+        CodecError: it is none.
+    """
+    version, number, verb, args = _items(data, 4)
+    if version != VERSION or not isinstance(number, str) or not isinstance(verb, str) or not isinstance(args, dict):
+        raise CodecError("not a call, or one of another version")
+    body: dict[str, Any] = args
+    return number, verb, body
+
+
+def _read_answer(data: bytes) -> tuple[str, dict[str, Any]]:
+    """An answer: the number of its call, and what it says.
+
+    Raises:
+        CodecError: it is none.
+    """
+    _, number, answer = _items(data, 3)
+    if not isinstance(number, str) or not isinstance(answer, dict):
+        raise CodecError("not an answer to a call")
+    body: dict[str, Any] = answer
+    return number, body
+
+
+def _items(data: bytes, count: int) -> list[Any]:
+    found: Any = unpack(data, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
+    items: list[Any] = found if isinstance(found, list) else []
+    if len(items) != count:
+        raise CodecError(f"not a list of {count}")
+    return items

@@ -34,7 +34,7 @@ def note(book: Path, line: str) -> None:
         file.write(f"{line}\n")
 
 
-class Waits(Session):
+class Waits(Session[None]):
     """Needs a person first: there is no `flag`. Then it writes down its life and waits."""
 
     async def run(self, task: str, flag: str) -> None:
@@ -44,7 +44,7 @@ class Waits(Session):
         await asyncio.sleep(3600)
 
 
-class Lingers(Session):
+class Lingers(Session[None]):
     """Returns 7, and its process stays for as long as the runtime lets it."""
 
     async def run(self, task: str) -> int:

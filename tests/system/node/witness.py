@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,10 @@ class Witness:
     def moves_on(self, *paths: str) -> None:
         """Wait until these sessions (default: both) have made acknowledged progress from now on."""
         for path in paths or WORKERS:
-            have = len(self.numbers(path))
-            self.harness.until(lambda path=path, have=have: len(self.numbers(path)) > have + 1)
+            self.harness.until(partial(self._has_more, path, len(self.numbers(path)) + 1))
+
+    def _has_more(self, path: str, than: int) -> bool:
+        return len(self.numbers(path)) > than
 
     def untouched_but(self, *died: str) -> None:
         """Everybody else is the same process in the same life."""
