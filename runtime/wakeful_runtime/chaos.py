@@ -162,9 +162,8 @@ def innermost(task: asyncio.Task[Any] | None) -> asyncio.Task[Any] | None:
 def innermost_code(task: asyncio.Task[Any]) -> CodeType | None:
     """The code of the coroutine a task rests in."""
     found: Any = task.get_coro()
-    inner: Any = getattr(found, "cr_await", None)
-    while isinstance(inner, CoroutineType):
-        found, inner = inner, getattr(inner, "cr_await", None)
+    while type(getattr(found, "cr_await", None)) is CoroutineType:
+        found = found.cr_await
     return getattr(found, "cr_code", None)
 
 

@@ -131,11 +131,12 @@ def _read(data: bytes) -> tuple[str, str, dict[str, Any]]:
     Raises:
         CodecError: it is none.
     """
-    version, number, verb, args = _items(data, 4)
-    if version != VERSION or not isinstance(number, str) or not isinstance(verb, str) or not isinstance(args, dict):
-        raise CodecError("not a call, or one of another version")
-    body: dict[str, Any] = args
-    return number, verb, body
+    match unpack(data, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH):
+        case [version, str(number), str(verb), dict()] as call if version == VERSION:
+            args: dict[str, Any] = call[3]
+            return number, verb, args
+        case _:
+            raise CodecError("not a call, or one of another version")
 
 
 def _read_answer(data: bytes) -> tuple[str, dict[str, Any]]:
@@ -144,16 +145,9 @@ def _read_answer(data: bytes) -> tuple[str, dict[str, Any]]:
     Raises:
         CodecError: it is none.
     """
-    _, number, answer = _items(data, 3)
-    if not isinstance(number, str) or not isinstance(answer, dict):
-        raise CodecError("not an answer to a call")
-    body: dict[str, Any] = answer
-    return number, body
-
-
-def _items(data: bytes, count: int) -> list[Any]:
-    found: Any = unpack(data, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
-    items: list[Any] = found if isinstance(found, list) else []
-    if len(items) != count:
-        raise CodecError(f"not a list of {count}")
-    return items
+    match unpack(data, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH):
+        case [_, str(number), dict()] as answer:
+            told: dict[str, Any] = answer[2]
+            return number, told
+        case _:
+            raise CodecError("not an answer to a call")
