@@ -18,9 +18,9 @@ from measure import directory
 from wakeful import Gateway
 from wakeful.errors import ActorDead, AskTimeout
 from wakeful.message import Request
-from wakeful_runtime.client import Client
+from wakeful_runtime.clients.client import Client
 from wakeful_runtime.directory import NodeDirectory
-from wakeful_runtime.nodeplan import pack_plan
+from wakeful_runtime.gateway.nodeplan import pack_plan
 from wakeful_runtime.transport.mailbox import Mailbox
 
 WITHIN_S = 120.0

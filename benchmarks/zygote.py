@@ -18,7 +18,7 @@ from contextlib import contextmanager
 import zmq
 from measure import tidy
 
-from wakeful_runtime.preload import preload
+from wakeful_runtime.init.preload import preload
 from wakeful_runtime.roles import PRELOAD
 
 

@@ -2,7 +2,7 @@
 
 For users: subclass `Actor`, write handlers (`wakeful.handlers`), use the names below.
 
-For runtimes (`wakeful_runtime.host`, `wakeful.testing`), in this order:
+For runtimes (`wakeful_runtime.host.host`, `wakeful.testing`), in this order:
 
 1. `actor = make(cls, life, kwargs)`: `object.__new__`, the life attached, `wakeful.current()` set, then
    `__init__(**kwargs)`. For an actor `kwargs` are the plan's args; a session's `__init__` takes none.

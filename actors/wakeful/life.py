@@ -1,6 +1,6 @@
 """The seam: what a running process lends to its actor.
 
-`wakeful` asks for these; `wakeful_runtime.host` provides them in a node, `wakeful.testing` on a fake clock, and
+`wakeful` asks for these; `wakeful_runtime.host.host` provides them in a node, `wakeful.testing` on a fake clock, and
 a stand-in that only logs provides them in a plain script.
 """
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wakeful_runtime.asyncclient import AsyncClient, connect
-    from wakeful_runtime.client import Client, NoNode
+    from wakeful_runtime.clients.asyncclient import AsyncClient, connect
+    from wakeful_runtime.clients.client import Client, NoNode
     from wakeful_runtime.node import Node
 
 __all__ = ["AsyncClient", "Client", "NoNode", "Node", "connect"]

@@ -14,18 +14,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from wakeful.errors import NodeError
-from wakeful_runtime import init, locks
-from wakeful_runtime.attach import attach, listen
-from wakeful_runtime.birth import Enter, raise_descriptor_limit, set_subreaper, set_title
-from wakeful_runtime.connection import Connection
 from wakeful_runtime.directory import NodeDirectory
-from wakeful_runtime.firstprocess import as_first_process
-from wakeful_runtime.gatewaywatch import InitTiming
-from wakeful_runtime.initloop import InitLoop, Timer
-from wakeful_runtime.keeperlink import KeeperLink
-from wakeful_runtime.preload import preload as import_all
+from wakeful_runtime.init import init, locks
+from wakeful_runtime.init.attach import attach, listen
+from wakeful_runtime.init.birth import Enter, raise_descriptor_limit, set_subreaper, set_title
+from wakeful_runtime.init.connection import Connection
+from wakeful_runtime.init.firstprocess import as_first_process
+from wakeful_runtime.init.gatewaywatch import InitTiming
+from wakeful_runtime.init.initloop import InitLoop, Timer
+from wakeful_runtime.init.keeperlink import KeeperLink
+from wakeful_runtime.init.preload import preload as import_all
+from wakeful_runtime.init.sweep import sweep_round
 from wakeful_runtime.processes import LINUX, ProcessHandle, children, read_stat
-from wakeful_runtime.sweep import sweep_round
 
 PING_S = 1.0
 LOCK_WAIT_S = 1.0

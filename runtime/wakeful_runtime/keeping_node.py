@@ -10,8 +10,8 @@ import sys
 
 from wakeful.errors import NodeError
 from wakeful_runtime.directory import NodeDirectory
+from wakeful_runtime.gateway.nodeplan import unpack_plan
 from wakeful_runtime.node import run_node
-from wakeful_runtime.nodeplan import unpack_plan
 
 
 def main(arguments: list[str]) -> int:

@@ -14,11 +14,11 @@ from wakeful.errors import NodeError
 from wakeful.plan import NodePlan
 from wakeful.tree import Gateway
 from wakeful_runtime import boots
-from wakeful_runtime.asyncclient import AsyncClient, connect
-from wakeful_runtime.client import runs_in
+from wakeful_runtime.clients.asyncclient import AsyncClient, connect
+from wakeful_runtime.clients.client import runs_in
 from wakeful_runtime.directory import NodeDirectory
+from wakeful_runtime.gateway.nodeplan import pack_plan, write_start
 from wakeful_runtime.keeper import keep
-from wakeful_runtime.nodeplan import pack_plan, write_start
 from wakeful_runtime.roles import PRELOAD, enter
 from wakeful_runtime.store.reader import check_usable
 

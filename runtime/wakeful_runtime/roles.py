@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from wakeful_runtime.birth import Birth
+from wakeful_runtime.init.birth import Birth
 
 
 def enter(birth: Birth) -> int:
     """Run the life to its end; the exit status. Modules come preloaded from init's image."""
     match birth.kind:
         case "gateway":
-            from wakeful_runtime.gateway import main
+            from wakeful_runtime.gateway.gateway import main
         case "monitor":
-            from wakeful_runtime.monitor import main
+            from wakeful_runtime.supervision.monitor import main
         case "store":
-            from wakeful_runtime.storeprocess import main
+            from wakeful_runtime.gateway.storeprocess import main
         case "session" | "actor":
-            from wakeful_runtime.host import main
+            from wakeful_runtime.host.host import main
         case _:
             raise ValueError(f"nothing runs a life of kind {birth.kind!r}")
     return main(birth)
 
 
 PRELOAD = (
-    "wakeful_runtime.gateway",
-    "wakeful_runtime.monitor",
-    "wakeful_runtime.storeprocess",
-    "wakeful_runtime.host",
+    "wakeful_runtime.gateway.gateway",
+    "wakeful_runtime.supervision.monitor",
+    "wakeful_runtime.gateway.storeprocess",
+    "wakeful_runtime.host.host",
 )
 """What the keeper imports before it forks, besides the libraries."""

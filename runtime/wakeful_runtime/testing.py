@@ -22,9 +22,9 @@ from wakeful.exits import ExitReason
 from wakeful.plan import MonitorPlan
 from wakeful.rules.childstate import ChildState
 from wakeful.rules.events import Condemned, Emptied, Event, StopAll
-from wakeful_runtime.fakeclock import FakeClock
-from wakeful_runtime.faketree import FakeTree
-from wakeful_runtime.simulated import Behaviour, Entry, FakeJournal, FakeLife, FakeStore, Script, TwoLives
+from wakeful_runtime.simulation.fakeclock import FakeClock
+from wakeful_runtime.simulation.faketree import FakeTree
+from wakeful_runtime.simulation.simulated import Behaviour, Entry, FakeJournal, FakeLife, FakeStore, Script, TwoLives
 
 __all__ = ["Behaviour", "Entry", "FakeClock", "FakeLife", "FakeStore", "Script", "Simulation", "TwoLives"]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from wakeful_runtime.birth import set_subreaper
 from wakeful_runtime.directory import NodeDirectory
+from wakeful_runtime.init.birth import set_subreaper
 from wakeful_runtime.processes import children, descendants, read_stat
 
 LEFT_S = 5.0

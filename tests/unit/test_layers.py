@@ -123,20 +123,24 @@ def test_only_transport_imports_zmq(file: Path) -> None:
 
 
 def _own_code_of(name: str) -> list[Path]:
-    """A module of the runtime and all that it imports from the runtime, at their tops."""
+    """A module of the runtime (`init.init`) and all that it imports from the runtime, at their tops."""
     found: dict[str, Path] = {}
     waiting = [name]
     while waiting:
-        file = RUNTIME / f"{waiting.pop()}.py"
-        if file.stem not in found and file.exists():
-            found[file.stem] = file
-            waiting += [
-                each.split(".")[1] for each in imported(file, lazily=False) if each.startswith("wakeful_runtime.")
-            ]
+        module = waiting.pop()
+        file = RUNTIME.joinpath(*module.split(".")).with_suffix(".py")
+        if module in found or not file.exists():
+            continue
+        found[module] = file
+        for each in imported(file, lazily=False):
+            _, _, below = each.partition("wakeful_runtime.")
+            parts = below.split(".")
+            waiting += [".".join(parts[: length + 1]) for length in range(len(parts))] if below else []
+    assert found, f"there is no {name}"
     return [found[each] for each in sorted(found)]
 
 
-@pytest.mark.parametrize("file", _own_code_of("init") or _own_code_of("keeper"), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", _own_code_of("init.init"), ids=lambda file: file.name)
 def test_inits_own_code_is_stdlib_only(file: Path) -> None:
     beyond = {name for name in imported(file, lazily=False) if top(name) not in sys.stdlib_module_names}
     assert {name for name in beyond if top(name) != "wakeful_runtime"} - NEIGHBOURS == set()

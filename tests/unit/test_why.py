@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from wakeful_runtime.incidents import day_lines, markdown, why_lines
-from wakeful_runtime.why import of_incident, why
+from wakeful_runtime.evidence.incidents import day_lines, markdown, why_lines
+from wakeful_runtime.evidence.why import of_incident, why
 
 NOW = datetime(2026, 1, 4, 9, 0, tzinfo=UTC)
 KEYS = {"path", "verdict", "since", "what", "facts", "evidence", "action", "outcome", "next"}

@@ -76,7 +76,7 @@ def _wrong_use(error: Exception) -> int:
 
 def _fail(error: BaseException) -> int:
     from wakeful.errors import SpecError
-    from wakeful_runtime.client import NoNode
+    from wakeful_runtime.clients.client import NoNode
 
     print(f"wakeful: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
     if isinstance(error, NoNode):

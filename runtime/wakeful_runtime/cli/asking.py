@@ -14,7 +14,7 @@ def ask(node: str | None, verb: str, **arguments: Any) -> Any:
         NoNode: none runs there.
         NodeError: it answers with an error.
     """
-    from wakeful_runtime.client import Client
+    from wakeful_runtime.clients.client import Client
 
     with Client(directory(node).root) as client:
         return client.call(verb, arguments)
@@ -27,7 +27,7 @@ def ask_about(node: str | None, verb: str, path: str, **arguments: Any) -> tuple
         NoNode: none runs there.
         NodeError: no such path, more than one, or the verb failed.
     """
-    from wakeful_runtime.client import Client
+    from wakeful_runtime.clients.client import Client
 
     with Client(directory(node).root) as client:
         full = str(client.call("resolve", {"path": path}))

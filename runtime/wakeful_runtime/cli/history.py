@@ -13,7 +13,7 @@ import typer
 from wakeful_runtime.cli import past
 from wakeful_runtime.cli.options import FollowOption, JsonOption, NodeOption, PathArgument, directory
 from wakeful_runtime.cli.screen import cell, put_json, put_line
-from wakeful_runtime.localtime import clock
+from wakeful_runtime.evidence.localtime import clock
 
 _POLL_S = 0.3
 _PAGE = 1000

@@ -37,7 +37,7 @@ def why(path: OptionalPathArgument = None, node: NodeOption = None, json: JsonOp
     if json:
         put_json(answer)
         return
-    from wakeful_runtime.incidents import day_lines, why_lines
+    from wakeful_runtime.evidence.incidents import day_lines, why_lines
 
     for line in why_lines(answer) if isinstance(answer, dict) else day_lines(answer):
         print(line)
@@ -66,12 +66,12 @@ def incidents(
     if json:
         put_json(rows[0] if number is not None and rows else rows)
     elif as_markdown:
-        from wakeful_runtime.incidents import markdown
+        from wakeful_runtime.evidence.incidents import markdown
 
         for row in rows:
             print(markdown(row))
     elif number is not None and rows:
-        from wakeful_runtime.incidents import why_lines
+        from wakeful_runtime.evidence.incidents import why_lines
 
         for line in (*why_lines(rows[0]), *evidence_lines(rows[0].get("evidence"))):
             print(line)

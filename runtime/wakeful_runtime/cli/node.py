@@ -40,7 +40,7 @@ def run(
       wakeful --node ~/nodes/night run mypackage.agents:tree
     """
     from wakeful_runtime.cli import running
-    from wakeful_runtime.treefile import load
+    from wakeful_runtime.tree.treefile import load
 
     where = directory(node)
     raise typer.Exit(running.detached(where, target) if detach else running.foreground(where, load(target)))
@@ -56,7 +56,7 @@ def check(target: TargetArgument, json: JsonOption = False) -> None:
       wakeful check overnight.py:tree
     """
     from wakeful_runtime.cli.planned import facts, sketch
-    from wakeful_runtime.treefile import load
+    from wakeful_runtime.tree.treefile import load
 
     plan = load(target)
     if json:

@@ -45,9 +45,9 @@ def why(node: str | None, path: str | None) -> Row | list[Row]:
         return answer
 
     def kept(ask: Ask) -> Row | list[Row]:
-        from wakeful_runtime.history import gone, since_yesterday
-        from wakeful_runtime.why import of_incident
-        from wakeful_runtime.why import why as explained
+        from wakeful_runtime.evidence.why import of_incident
+        from wakeful_runtime.evidence.why import why as explained
+        from wakeful_runtime.gateway.history import gone, since_yesterday
 
         if path is None:
             return [of_incident(row) for row in rows(ask("incidents", since=since_yesterday()))]
@@ -79,8 +79,8 @@ def logged_path(node: str | None, name: str) -> str:
         NodeError: none, or more than one; with the candidates.
         NoNode: no node has ever run there.
     """
-    from wakeful_runtime.client import NoNode
-    from wakeful_runtime.naming import find_row
+    from wakeful_runtime.clients.client import NoNode
+    from wakeful_runtime.gateway.naming import find_row
 
     where = directory(node)
     if not where.logs.is_dir():
@@ -101,7 +101,7 @@ def _live_or_kept(node: str | None, live: Callable[[Ask], T], kept: Callable[[As
         NoNode: no node runs, and none has ever kept anything there.
         NodeError: the answer is an error.
     """
-    from wakeful_runtime.client import Client, NoNode
+    from wakeful_runtime.clients.client import Client, NoNode
 
     where = directory(node)
     try:

@@ -80,7 +80,7 @@ def wait_until_gone(directory: NodeDirectory, timeout: float) -> None:
     Raises:
         NodeError: something still does after `timeout` seconds.
     """
-    from wakeful_runtime.client import runs_in
+    from wakeful_runtime.clients.client import runs_in
 
     deadline = time.monotonic() + timeout
     while runs_in(directory):
@@ -101,7 +101,7 @@ def _lines_from(file: Path, start: int) -> list[str]:
 
 
 def _refuse_second(directory: NodeDirectory) -> None:
-    from wakeful_runtime import locks
+    from wakeful_runtime.init import locks
 
     keeper = directory.lock("keeper")
     if locks.held(keeper):
@@ -119,7 +119,7 @@ def _start_lock(directory: NodeDirectory) -> int:
 
 
 def _status(directory: NodeDirectory) -> dict[str, Any] | None:
-    from wakeful_runtime.client import Client
+    from wakeful_runtime.clients.client import Client
 
     try:
         with Client(directory.root) as client:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from wakeful_runtime.cli.shapes import as_list, as_mapping
-from wakeful_runtime.localtime import clock
+from wakeful_runtime.evidence.localtime import clock
 
 _GOOD = {"running", "done", "healthy", "ok"}
 _BAD = {

@@ -19,7 +19,7 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from wakeful.errors import NodeError
-from wakeful_runtime.client import Client
+from wakeful_runtime.clients.client import Client
 from wakeful_runtime.demo.corpus import Corpus
 from wakeful_runtime.demo.play import Play
 from wakeful_runtime.demo.report import Report, undisturbed
@@ -204,7 +204,7 @@ def _lives(directory: NodeDirectory) -> dict[int, float]:
     """The node's processes with their start times, so that no stranger with a used pid is ever hit."""
     import psutil
 
-    from wakeful_runtime.client import NoNode
+    from wakeful_runtime.clients.client import NoNode
 
     found: dict[int, float] = {}
     try:

@@ -16,8 +16,8 @@ from types import FrameType
 from typing import Protocol
 
 from wakeful.errors import CodecError, NodeError
-from wakeful_runtime.birth import Birth
 from wakeful_runtime.directory import NodeDirectory
+from wakeful_runtime.init.birth import Birth
 from wakeful_runtime.processes import boot_id
 from wakeful_runtime.store.backup import Backups
 from wakeful_runtime.store.group import Groups

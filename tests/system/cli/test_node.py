@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from wakeful_runtime.client import Client
+from wakeful_runtime.clients.client import Client
 from wakeful_runtime.directory import NodeDirectory
 
 TREE = """

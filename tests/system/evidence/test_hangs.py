@@ -22,11 +22,11 @@ from wakeful.policy import Heartbeat
 from wakeful.rules.facts import Answer, Facts, Probe, read_pulse
 from wakeful.rules.judgement import Judgement
 from wakeful.rules.verdict import judge
-from wakeful_runtime.child import Present
 from wakeful_runtime.directory import NodeDirectory
-from wakeful_runtime.evidence import Found, catches, collect, last_lines
-from wakeful_runtime.lives import LifeRecord
-from wakeful_runtime.vitals import control_thread, look, tree_memory
+from wakeful_runtime.evidence.evidence import Found, catches, collect, last_lines
+from wakeful_runtime.evidence.vitals import control_thread, look, tree_memory
+from wakeful_runtime.init.lives import LifeRecord
+from wakeful_runtime.supervision.child import Present
 
 VICTIM = Path(__file__).with_name("victim.py")
 POLICY = Heartbeat(every=0.5, timeout=1, progress=2)

@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from wakeful_runtime import dumps
-from wakeful_runtime.echo import LoopEcho
-from wakeful_runtime.vitals import CONTROL_THREAD
+from wakeful_runtime.evidence.vitals import CONTROL_THREAD
+from wakeful_runtime.host import dumps
+from wakeful_runtime.host.echo import LoopEcho
 
 LIBC = ctypes.PyDLL(None)
 HELD = threading.Lock()

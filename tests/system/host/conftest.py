@@ -20,7 +20,7 @@ import pytest
 
 from wakeful.plan import ChildPlan, Code
 from wakeful_runtime.directory import NodeDirectory
-from wakeful_runtime.go import write_boot
+from wakeful_runtime.host.go import write_boot
 from wakeful_runtime.transport.control import ControlServer
 from wakeful_runtime.transport.mailbox import Mailbox
 

@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from tests.system.host.fake_store import FakeStore
 
-from wakeful_runtime import host, stage
-from wakeful_runtime.birth import Birth, leave, leave_parent, reset_signals
 from wakeful_runtime.directory import NodeDirectory
+from wakeful_runtime.host import host, stage
+from wakeful_runtime.init.birth import Birth, leave, leave_parent, reset_signals
 
 
 def say(**what: Any) -> None:

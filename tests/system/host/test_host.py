@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.system.host.conftest import Node
 
-from wakeful_runtime.vitals import control_thread
+from wakeful_runtime.evidence.vitals import control_thread
 
 
 async def test_the_control_thread_answers_before_go_and_before_user_code(node: Node) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 SCRIPT = """
 import os, subprocess, sys, time
 sys.path.insert(0, {root!r})
-from wakeful_runtime.birth import set_subreaper
+from wakeful_runtime.init.birth import set_subreaper
 from wakeful_runtime.processes import children, read_stat
-from wakeful_runtime.zombies import Zombies
+from wakeful_runtime.host.zombies import Zombies
 set_subreaper()
 zombies = Zombies(age=0.0)
 

@@ -16,10 +16,11 @@ from typing import Any, TypeVar
 import pytest
 
 from wakeful.errors import NodeError
-from wakeful_runtime import initcall, processes
+from wakeful_runtime import processes
 from wakeful_runtime.directory import NodeDirectory
-from wakeful_runtime.initclient import Forked, Held, InitClient, Push
-from wakeful_runtime.lives import LifeFile, LifeFiles, LifeRecord
+from wakeful_runtime.init import initcall
+from wakeful_runtime.init.initclient import Forked, Held, InitClient, Push
+from wakeful_runtime.init.lives import LifeFile, LifeFiles, LifeRecord
 
 MAIN = Path(__file__).with_name("smallnode.py")
 DEADLINE_S = 20.0

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from wakeful.errors import NodeError
-from wakeful_runtime.birth import Birth
 from wakeful_runtime.directory import NodeDirectory
-from wakeful_runtime.gatewaywatch import InitTiming
-from wakeful_runtime.initclient import InitClient, InitRefused, StopOrder
+from wakeful_runtime.init.birth import Birth
+from wakeful_runtime.init.gatewaywatch import InitTiming
+from wakeful_runtime.init.initclient import InitClient, InitRefused, StopOrder
 from wakeful_runtime.keeper import keep
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wakeful_runtime.initclient import InitRefused, LifeContinued, LifeStopped
-from wakeful_runtime.lives import ExitReport
+from wakeful_runtime.init.initclient import InitRefused, LifeContinued, LifeStopped
+from wakeful_runtime.init.lives import ExitReport
 from wakeful_runtime.processes import read_stat
 
 if TYPE_CHECKING:

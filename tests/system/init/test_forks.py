@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wakeful.errors import NodeError
-from wakeful_runtime import locks
-from wakeful_runtime.initclient import InitRefused
-from wakeful_runtime.lives import ExitReport, LifeFiles
+from wakeful_runtime.init import locks
+from wakeful_runtime.init.initclient import InitRefused
+from wakeful_runtime.init.lives import ExitReport, LifeFiles
 
 if TYPE_CHECKING:
     from tests.system.init.conftest import SmallNode

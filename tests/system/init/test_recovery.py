@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from wakeful_runtime import initcall
-from wakeful_runtime.lives import ExitReport
+from wakeful_runtime.init import initcall
+from wakeful_runtime.init.lives import ExitReport
 from wakeful_runtime.processes import ProcessHandle, read_stat
 
 if TYPE_CHECKING:

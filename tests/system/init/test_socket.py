@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from wakeful_runtime import initcall
-from wakeful_runtime.framing import Decoder, encode
-from wakeful_runtime.initclient import InitRefused, LifeGiven
-from wakeful_runtime.lives import ExitReport
+from wakeful_runtime.init import initcall
+from wakeful_runtime.init.framing import Decoder, encode
+from wakeful_runtime.init.initclient import InitRefused, LifeGiven
+from wakeful_runtime.init.lives import ExitReport
 
 if TYPE_CHECKING:
     from tests.system.init.conftest import SmallNode

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wakeful.errors import NodeError
-from wakeful_runtime import initcall
-from wakeful_runtime.initclient import InitRefused
+from wakeful_runtime.init import initcall
+from wakeful_runtime.init.initclient import InitRefused
 from wakeful_runtime.processes import read_stat
 
 if TYPE_CHECKING:

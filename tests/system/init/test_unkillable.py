@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wakeful_runtime.initclient import InitRefused, LifeEmpty
-from wakeful_runtime.lives import ExitReport
+from wakeful_runtime.init.initclient import InitRefused, LifeEmpty
+from wakeful_runtime.init.lives import ExitReport
 
 if TYPE_CHECKING:
     from tests.system.init.conftest import SmallNode

@@ -17,9 +17,9 @@ import pytest
 
 from wakeful import Gateway
 from wakeful.errors import NodeError
-from wakeful_runtime.client import Client, runs_in
+from wakeful_runtime.clients.client import Client, runs_in
 from wakeful_runtime.directory import NodeDirectory
-from wakeful_runtime.nodeplan import pack_plan
+from wakeful_runtime.gateway.nodeplan import pack_plan
 
 ROOT = Path(__file__).parents[3]
 """Children import `tests.system.node.people` as a user's module, from here."""

@@ -22,7 +22,7 @@ from tests.system.node.people import Walk
 from tests.system.node.witness import QUICK, WORKERS, Witness
 
 from wakeful import Child, Gateway, Monitor
-from wakeful_runtime.client import runs_in
+from wakeful_runtime.clients.client import runs_in
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.processes import read_stat
 

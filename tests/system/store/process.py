@@ -7,8 +7,8 @@ import os
 import sys
 import time
 
-from wakeful_runtime.birth import Birth
 from wakeful_runtime.directory import NodeDirectory
+from wakeful_runtime.init.birth import Birth
 from wakeful_runtime.store.server import main
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from wakeful.errors import SpecError
-from wakeful_runtime.treefile import load
+from wakeful_runtime.tree.treefile import load
 
 GOOD = """
 from wakeful import Actor, Child, Gateway, Monitor, Session

@@ -11,8 +11,8 @@ from typing import Any, Self
 import pytest
 
 from wakeful.errors import NodeError
-from wakeful_runtime import client
 from wakeful_runtime.cli.app import main
+from wakeful_runtime.clients import client
 
 ROW: dict[str, Any] = {
     "path": "research/weekly",

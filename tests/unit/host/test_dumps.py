@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from wakeful_runtime import dumps
+from wakeful_runtime.host import dumps
 
 Hang = Callable[[], Awaitable[Any]]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from wakeful.life import LeaseState
-from wakeful_runtime.facts import LifeClocks, MailboxFacts
+from wakeful_runtime.host.facts import LifeClocks, MailboxFacts
 
 
 class Clock:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wakeful.errors import Fatal, RetryAfter
-from wakeful_runtime.lastwords import DETAIL, reason_of, status_of
-from wakeful_runtime.outcome import judged
+from wakeful_runtime.host.lastwords import DETAIL, reason_of, status_of
+from wakeful_runtime.host.outcome import judged
 
 
 @pytest.mark.parametrize(

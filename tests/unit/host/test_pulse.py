@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from wakeful.exits import ExitReason
-from wakeful_runtime.birth import Birth
 from wakeful_runtime.directory import NodeDirectory
-from wakeful_runtime.orders import Orders
-from wakeful_runtime.pulse import Pulse, RequestRefused
-from wakeful_runtime.solitude import TICK, Solitude
+from wakeful_runtime.host.orders import Orders
+from wakeful_runtime.host.pulse import Pulse, RequestRefused
+from wakeful_runtime.host.solitude import TICK, Solitude
+from wakeful_runtime.init.birth import Birth
 
 Body = dict[str, Any]
 

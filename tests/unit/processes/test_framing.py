@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wakeful_runtime.framing import MAX_FRAME, Decoder, FrameError, encode
+from wakeful_runtime.init.framing import MAX_FRAME, Decoder, FrameError, encode
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),

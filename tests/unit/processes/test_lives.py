@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wakeful_runtime.directory import NodeDirectory
-from wakeful_runtime.lives import MARKER, ExitReport, LifeFile, LifeFiles, LifeRecord, marker
-from wakeful_runtime.registry import Numbers
+from wakeful_runtime.init.lives import MARKER, ExitReport, LifeFile, LifeFiles, LifeRecord, marker
+from wakeful_runtime.init.registry import Numbers
 
 LIFE = LifeRecord(
     path="research/weekly",

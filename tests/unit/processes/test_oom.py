@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wakeful_runtime.oom import OomCounter
+from wakeful_runtime.init.oom import OomCounter
 
 
 class Machine:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from wakeful_runtime import locks, processes, sweep
-from wakeful_runtime.oom import OomCounter
+from wakeful_runtime import processes
+from wakeful_runtime.init import locks, sweep
+from wakeful_runtime.init.oom import OomCounter
 from wakeful_runtime.processes import ProcessHandle
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc of Linux")
@@ -110,7 +111,7 @@ def test_closing_all_but_some_keeps_those() -> None:
     """In a process of its own: it closes what it finds."""
     script = """
 import os
-from wakeful_runtime.birth import close_all_but
+from wakeful_runtime.init.birth import close_all_but
 first, second = os.open(os.devnull, os.O_RDONLY), os.open(os.devnull, os.O_RDONLY)
 close_all_but((second,))
 os.fstat(second)

@@ -23,7 +23,7 @@ from wakeful.rules.events import (
     Tick,
 )
 from wakeful.rules.supervision import Supervision
-from wakeful_runtime.rulebench import RuleBench
+from wakeful_runtime.simulation.rulebench import RuleBench
 
 
 def session(name: str, **more: object) -> ChildPlan:

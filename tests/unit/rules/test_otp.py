@@ -9,7 +9,7 @@ from wakeful.plan import ChildPlan, MonitorPlan
 from wakeful.policy import Strategy
 from wakeful.rules.commands import EndRun, Forget, KillLife, Launch, Park, Refuse, StopLife
 from wakeful.rules.events import ChildAdded, ChildRemoved, RestartChild, StopAll, StopChild
-from wakeful_runtime.rulebench import RuleBench
+from wakeful_runtime.simulation.rulebench import RuleBench
 
 STOP = ExitReason(kind="stop", what="a person")
 NODE = ExitReason(kind="shutdown", what="the node stops")

@@ -22,7 +22,7 @@ from wakeful.rules.events import (
     StopChild,
     Unpause,
 )
-from wakeful_runtime.rulebench import RuleBench
+from wakeful_runtime.simulation.rulebench import RuleBench
 
 STOP = ExitReason(kind="stop", what="a person")
 

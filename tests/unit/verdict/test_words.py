@@ -8,8 +8,8 @@ from wakeful.policy import Heartbeat
 from wakeful.rules.facts import Answer, Facts, Pulse
 from wakeful.rules.verdict import judge
 from wakeful.rules.words import span
-from wakeful_runtime.hungline import hung_at
-from wakeful_runtime.incidents import incident_of, markdown, why_lines
+from wakeful_runtime.evidence.hungline import hung_at
+from wakeful_runtime.evidence.incidents import incident_of, markdown, why_lines
 
 LIB = "/usr/lib/python3.11"
 LOOP = (

@@ -1,0 +1,1 @@
+"""Talking to a node from outside of it."""

@@ -1,0 +1,201 @@
+"""Talking to a running node from outside."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from wakeful.errors import NodeError
+from wakeful_runtime.clients.answers import Spawned, outcome_of, spawn_arguments, spawned
+from wakeful_runtime.directory import NodeDirectory, default_directory
+from wakeful_runtime.init import locks
+from wakeful_runtime.transport.calls import CallClient
+
+if TYPE_CHECKING:
+    from wakeful.ref import BlockingRef
+    from wakeful_runtime.clients.outsider import Outsider
+    from wakeful_runtime.clients.sideloop import SideLoop
+
+READ_ONLY = frozenset(
+    [
+        "alive",
+        "ps",
+        "tree",
+        "status",
+        "resolve",
+        "review",
+        "events",
+        "checkpoints",
+        "incidents",
+        "why",
+        "sessions_list",
+        "session_status",
+        "sessions_history",
+        "sessions_result",
+    ]
+)
+"""Verbs that may be asked again when an answer is late (the gateway was replaced)."""
+
+CALL_S = 10.0
+_AGAIN_S = 1.0
+
+
+class NoNode(NodeError):
+    """No node runs in this directory."""
+
+
+def runs_in(directory: NodeDirectory) -> bool:
+    """Whether a node, or any part of one that can bring it back, runs there."""
+    return any(locks.held(directory.lock(role)) for role in ("keeper", "init", "gateway"))
+
+
+class Client:
+    """For code that isn't async: `with Client(directory) as node: node.call("ps", {})`.
+
+    Args:
+        directory: the node's; default `$WAKEFUL_NODE`, else `~/.local/state/wakeful/default`.
+
+    Raises:
+        NoNode: no node runs there.
+    """
+
+    def __init__(self, directory: Path | str | None = None) -> None:
+        self.directory = NodeDirectory(directory or default_directory())
+        if not runs_in(self.directory):
+            raise NoNode(f"no node runs in {self.directory.root}; start one with `wakeful run file.py:tree`")
+        self._side: SideLoop | None = None
+        self._outsider: Outsider | None = None
+        self._calls = CallClient(self.directory.control("api"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the node; it runs on."""
+        if self._side is not None and self._outsider is not None:
+            self._side.call(self._outsider.close())
+            self._side.close()
+            self._side = self._outsider = None
+        self._calls.close()
+
+    def call(self, verb: str, args: dict[str, Any] | None = None, *, timeout: float = CALL_S) -> Any:
+        """One verb of api.md §3.
+
+        Raises:
+            NodeError: the node refuses, or did not answer within `timeout` seconds.
+            NoNode: it went away meanwhile.
+        """
+        asked = dict(args or {})
+        waits = float(asked.get("timeoutSeconds") or 0)
+        answer = self._calls.call(
+            verb, asked, timeout + waits, again=_AGAIN_S if verb in READ_ONLY and not waits else None
+        )
+        if answer is None:
+            if not runs_in(self.directory):
+                raise NoNode(f"no node runs in {self.directory.root} any more")
+            raise NodeError(f"{verb}: no answer within {timeout + waits:g} s; `wakeful status` says what is wrong")
+        if not answer.get("ok"):
+            raise NodeError(str(answer.get("why")))
+        return answer.get("value")
+
+    # the sessions API, in Python's spelling
+
+    def sessions_spawn(
+        self,
+        *,
+        task: str,
+        agent_id: str | None = None,
+        label: str | None = None,
+        run_timeout_seconds: float = 0,
+        cleanup: str = "keep",
+        args: dict[str, Any] | None = None,
+    ) -> Spawned:
+        """Start a session.
+
+        Raises:
+            SpawnRefused: a limit, or a bad argument.
+        """
+        return spawned(
+            self.call("sessions_spawn", spawn_arguments(task, agent_id, label, run_timeout_seconds, cleanup, args))
+        )
+
+    def actor(self, path: str) -> BlockingRef:
+        """A ref to an actor of the node; its `tell`, `ask` and `drain` are plain calls."""
+        from wakeful.ref import BlockingRef
+        from wakeful_runtime.clients.outsider import Outsider
+        from wakeful_runtime.clients.sideloop import SideLoop
+
+        if self._side is None:
+            self._side = SideLoop()
+            self._outsider = Outsider(self.directory.root)
+            self._side.call(self._outsider.open())
+        return BlockingRef(path, self._side.call, courier=self._outsider)
+
+    def sessions_send(self, key: str, message: str, *, timeout_seconds: float = 0) -> dict[str, Any]:
+        """Send a text to a session; with a timeout, wait for its reply."""
+        given = {"sessionKey": key, "message": message, "timeoutSeconds": timeout_seconds}
+        answer: dict[str, Any] = self.call("sessions_send", given)
+        return answer
+
+    def sessions_stop(self, key: str, *, timeout_seconds: float = 0) -> dict[str, Any]:
+        """Stop a session in order."""
+        answer: dict[str, Any] = self.call("sessions_stop", {"sessionKey": key, "timeoutSeconds": timeout_seconds})
+        return answer
+
+    def sessions_result(self, key: str, *, timeout_seconds: float = 0) -> dict[str, Any]:
+        """How the session's run ended: `{status, outcome?, result?, partial?, why?}`."""
+        answer: dict[str, Any] = self.call("sessions_result", {"sessionKey": key, "timeoutSeconds": timeout_seconds})
+        return answer
+
+    def sessions_list(self, limit: int = 1000) -> list[dict[str, Any]]:
+        """A row per session."""
+        rows: list[dict[str, Any]] = self.call("sessions_list", {"limit": limit})
+        return rows
+
+    def session_status(self, key: str) -> dict[str, Any]:
+        """One session's row and its outcome."""
+        row: dict[str, Any] = self.call("session_status", {"sessionKey": key})
+        return row
+
+    def sessions_history(self, key: str, limit: int = 100) -> dict[str, Any]:
+        """What happened to one session."""
+        told: dict[str, Any] = self.call("sessions_history", {"sessionKey": key, "limit": limit})
+        return told
+
+    def result(self, key: str, timeout: float | None = None) -> Any:
+        """What the session's run returned; waits for it.
+
+        Raises:
+            wakeful.RunFailed: the run ended otherwise than ok.
+            TimeoutError: it has no outcome within `timeout` seconds.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = 3600.0 if deadline is None else max(0.0, deadline - time.monotonic())
+            answer = self.call("sessions_result", {"sessionKey": key, "timeoutSeconds": min(left, 3600.0)})
+            if answer["status"] == "ok" or (deadline is not None and time.monotonic() >= deadline):
+                return outcome_of(answer)
+
+    def ps(self) -> list[dict[str, Any]]:
+        """A row per process."""
+        rows: list[dict[str, Any]] = self.call("ps")
+        return rows
+
+    def why(self, path: str) -> dict[str, Any]:
+        """Why a child is as it is, with evidence."""
+        answer: dict[str, Any] = self.call("why", {"path": path})
+        return answer
+
+    def incidents(self, since: float | None = None) -> list[dict[str, Any]]:
+        """Incidents, newest first."""
+        rows: list[dict[str, Any]] = self.call("incidents", {"since": since})
+        return rows
+
+    def events(self, after: int = 0) -> list[dict[str, Any]]:
+        """Journal entries after a seq."""
+        rows: list[dict[str, Any]] = self.call("events", {"after": after})
+        return rows

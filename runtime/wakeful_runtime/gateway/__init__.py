@@ -1,0 +1,1 @@
+"""The root supervisor, who is where, and the API."""

@@ -1,0 +1,211 @@
+"""What every hosted actor stands on: its lanes, its store, its clocks, and the orders it is under."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from wakeful.actor import Living
+from wakeful.errors import NodeError
+from wakeful.exits import ExitReason
+from wakeful.handlers import handlers_of
+from wakeful.life import MailItem
+from wakeful.message import Message, tag_of
+from wakeful.plan import ChildPlan
+from wakeful_runtime.clients.asyncclient import AsyncClient
+from wakeful_runtime.clients.client import Client
+from wakeful_runtime.host import dumps
+from wakeful_runtime.host.chaos import Chaos
+from wakeful_runtime.host.durable import Arrived, Durables
+from wakeful_runtime.host.entry import entry
+from wakeful_runtime.host.facts import MailboxFacts
+from wakeful_runtime.host.go import Go
+from wakeful_runtime.host.inbox import Inbox
+from wakeful_runtime.host.lastwords import STATUS, describe
+from wakeful_runtime.host.lifeline import Lifeline
+from wakeful_runtime.host.nodelife import NodeLife, Ties
+from wakeful_runtime.host.orders import Answer
+from wakeful_runtime.host.zombies import Zombies
+from wakeful_runtime.store.client import StoreClient
+from wakeful_runtime.transport.mailbox import Handler, Mailbox
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """An end that was asked for.
+
+    Attributes:
+        deadline: seconds, None for as long as it takes.
+        cancel_only: no `on_stop`: a verdict stands already.
+    """
+
+    reason: ExitReason
+    deadline: float | None
+    cancel_only: bool = False
+
+
+class Stage:
+    """Made after GO, on the main thread; `open` and everything that comes over the lanes runs on the loop.
+
+    Args:
+        order: called on the loop when an end is asked for, possibly more than once.
+        work: the task chaos is aimed at, and the first one of a dump.
+    """
+
+    def __init__(
+        self,
+        lifeline: Lifeline,
+        plan: ChildPlan,
+        go: Go,
+        *,
+        order: Callable[[Ordered], None],
+        work: Callable[[], asyncio.Task[Any] | None],
+    ) -> None:
+        birth = lifeline.birth
+        self.plan, self.log, self.clocks = plan, lifeline.log, lifeline.clocks
+        self._birth, self._go, self._since = birth, go, lifeline.since
+        self._pulse, self._postbox = lifeline.pulse, lifeline.postbox
+        self.inbox = Inbox()
+        self.mailbox: Mailbox
+        self.store: StoreClient
+        self.durables: Durables
+        self._table: dict[str, Handler] = {}
+        self.chaos = Chaos(lifeline.postbox.post, work, lambda: self.clocks.waiting_for == "store")
+        self._order = order
+        self._work = work
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def life(self, kind: type[NodeLife] = NodeLife) -> NodeLife:
+        """The life the actor is made with."""
+        ties = Ties(
+            store=self.store,
+            courier=self.mailbox,
+            pulse=self._pulse,
+            clocks=self.clocks,
+            inbox=self.inbox,
+            log=self.log,
+            end=lambda reason: self._order(Ordered(reason, self.plan.shutdown)),
+            fenced=self.fenced,
+            connect=self._connect,
+        )
+        return kind(self._birth, self.plan, self._go, ties)
+
+    async def open(self) -> None:
+        """On the loop: take orders, open the lanes. What came before is carried out in the next turns."""
+        self._loop = asyncio.get_running_loop()
+        orders = self._pulse.orders
+        orders.stop = lambda reason, deadline: self._order(Ordered(reason, deadline))
+        orders.cancel = self._cancel
+        orders.orphaned = self._orphaned
+        orders.call = self._call
+        orders.chaos = self.chaos.run
+        orders.dump = self._dump
+        zombies = Zombies()
+        orders.probed = zombies.look
+        birth = self._birth
+        mailbox = self.mailbox = Mailbox(birth.directory, birth.path, birth.incarnation)
+        self.store = StoreClient(birth.directory, f"{birth.path}#{birth.incarnation}")
+        mailbox.watch = self._watch
+        self.durables = Durables(mailbox, self.store, self.log, fenced=self.fenced)
+        mailbox.durable = self.durables.send
+        mailbox.on_dead_letter = self._dead_letter
+        self.clocks.mailbox(lambda: MailboxFacts(mailbox.in_hand_since, mailbox.handled, mailbox.depth))
+        await mailbox.open()
+        self._postbox.attach(self._loop)
+
+    def serve(self, actor: Living, on_error: Callable[[Message, Exception], str]) -> None:
+        """Give the mailbox the actor's handlers; `pump` is the caller's."""
+        self.mailbox.on_error = on_error
+        self._table = handler_table(actor)
+        self.mailbox.serve({**self._table, tag_of(Arrived): self.durables.handler})
+
+    def ready(self) -> None:
+        """`on_start` returned."""
+        took = time.monotonic() - self._since
+        self.clocks.ready()
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.durables.begin, self._table)
+        self._pulse.ready(took)
+        self.log.info("ready", seconds=round(took, 4))
+
+    def fenced(self, why: str) -> NoReturn:
+        """End inside the refused call: no `finally`, no handler, no exit function of the user's runs any more."""
+        self._pulse.bye(ExitReason(kind="fenced", what=why, at=time.time()))
+        sys.stderr.flush()
+        os._exit(STATUS["fenced"])
+
+    async def close(self) -> None:
+        """Close the lanes; what is queued for the store leaves first, if the store is there."""
+        self.durables.close()
+        self.mailbox.close()
+        await self.store.close()
+
+    def _cancel(self, reason: ExitReason | None) -> None:
+        given = reason or ExitReason(kind="error", what="cancelled by its supervisor", at=time.time())
+        self._order(Ordered(given, None, cancel_only=True))
+
+    def _orphaned(self) -> None:
+        what = f"no word from {self._birth.owner}"
+        self._order(Ordered(ExitReason(kind="orphaned", what=what, at=time.time()), self.plan.shutdown))
+
+    def _call(self, verb: str, args: dict[str, Any], answer: Answer) -> None:
+        """What supervisors ask of an actor: a mail for its inbox, or the death of a life it asked something."""
+        if verb == "mail":
+            self._take_mail(args, answer)
+        elif verb == "dead":
+            self.mailbox.dead(str(args["path"]), int(args["incarnation"]))
+            answer({"ok": True})
+        else:
+            answer({"ok": False, "error": "unknown", "why": f"an actor doesn't answer {verb!r}"})
+
+    def _take_mail(self, args: dict[str, Any], answer: Answer) -> None:
+        wants_reply = bool(args.get("wants_reply"))
+        mail = MailItem(
+            id=str(args["id"]),
+            text=args.get("text"),
+            message=None,
+            sender=str(args.get("sender") or ""),
+            wants_reply=wants_reply,
+        )
+        try:
+            self.inbox.put(mail, (lambda reply: answer({"ok": True, "value": reply})) if wants_reply else None)
+        except NodeError as error:
+            answer({"ok": False, "error": "full", "why": str(error)})
+            return
+        if not wants_reply:
+            answer({"ok": True, "value": None})
+
+    def _watch(self, path: str, incarnation: int) -> None:
+        """An ask is outstanding: whoever supervises that life says when it is dead."""
+        self._pulse.push("event", {"event": "watch", "target": path, "incarnation": incarnation})
+
+    def _dead_letter(self, facts: Mapping[str, Any]) -> None:
+        self.log.warning("dead letter", **facts)
+        self.store.journal([entry(self._birth, "deadletter", facts)])
+
+    def _connect(self) -> Any:
+        """The node's client; for a BlockingSession the one that awaits nothing."""
+        root = self._birth.directory.root
+        return Client(root) if self.plan.blocking else AsyncClient(root, self.mailbox)
+
+    def _dump(self) -> tuple[list[str], list[str]]:
+        return dumps.tasks(self._loop, self._work()), dumps.threads()
+
+
+def handler_table(actor: Living) -> dict[str, Handler]:
+    """The mailbox's table of an actor's bound handlers."""
+    return {
+        tag: Handler(type=spec.type, call=getattr(actor, spec.name), reply=spec.reply, is_async=spec.is_async)
+        for tag, spec in handlers_of(type(actor)).items()
+    }
+
+
+def journal_failure(life: NodeLife, message: Message, error: Exception) -> None:
+    """A session's handler raised: journalled, and `run` goes on."""
+    life.log.error("handler failed", message=type(message).__name__, error=describe(error))
+    life.journal("handler_failed", {"message": type(message).__name__, "error": describe(error)})

@@ -1,0 +1,1 @@
+"""A whole tree without processes, on a fake clock."""

@@ -1,0 +1,1 @@
+"""A supervisor's side: carries out the rules, watches, ends, adopts."""

@@ -1,0 +1,197 @@
+"""What a supervisor keeps in the store, so that the next one can take over."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from wakeful.exits import ExitReason
+from wakeful.plan import ChildPlan
+from wakeful.rules.childstate import ChildState
+from wakeful.rules.events import KnownChild
+from wakeful_runtime.store.client import StoreRefused
+from wakeful_runtime.supervision.child import Body, Child
+from wakeful_runtime.supervision.lines import Lines
+
+_OVER = frozenset({"done", "failed"})
+
+
+class Keeping:
+    """Writes are in order and coalesced per child; nobody waits for them but `flush`."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._unsaved: dict[str, tuple[str, Body]] = {}
+        self._writer: asyncio.Task[None] | None = None
+        self._rows: dict[str, Body] = {}
+
+    def save(self, child: Child, state: ChildState) -> None:
+        """Keep the child's counters. Those of the node's own processes begin anew with their supervisor."""
+        if not child.stored:
+            return
+        row = {
+            "path": child.path,
+            "owner": self._lines.path,
+            "by": self._lines.incarnation,
+            "plan": child.plan.model_dump(mode="python") if state.dynamic else None,
+            "state": state.status,
+            "data": {
+                "state": state.dump(),
+                "epoch": self._lines.epoch,
+                "mono": self._lines.clock(),
+                "wall": time.time(),
+            },
+        }
+        self._write(child.path, "placement_put", row)
+
+    def forget(self, child: Child) -> None:
+        """Keep nothing more of it."""
+        if not child.stored:
+            return
+        self._write(child.path, "placement_delete", {"path": child.path})
+
+    async def flush(self) -> None:
+        """Done when all that was to be kept is committed."""
+        while self._writer is not None and not self._writer.done():
+            await asyncio.shield(self._writer)
+
+    def _write(self, path: str, op: str, row: Body) -> None:
+        self._unsaved[path] = (op, row)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.get_running_loop().create_task(self._write_all())
+
+    async def _write_all(self) -> None:
+        while self._unsaved:
+            path = next(iter(self._unsaved))
+            op, row = self._unsaved.pop(path)
+            await self._lines.store.request(op, **row)
+
+    async def ended(self, child: Child, reason: ExitReason) -> tuple[ExitReason, tuple[int, ...] | None]:
+        """The reason as the store sees it (a committed outcome stands), and the run's checkpoints."""
+        try:
+            run = await self._lines.store.request("run", path=child.path)
+        except StoreRefused as refused:
+            if refused.code != "missing":  # no incarnation was ever committed: it ran no user code
+                raise
+            return reason, None
+        if run.get("outcome") is not None and reason.kind != "returned":
+            reason = reason.model_copy(
+                update={"kind": "returned", "what": f"its outcome was committed: {run['outcome']}"}
+            )
+        elif run.get("outcome") is None and reason.kind == "returned" and child.plan.kind == "session":
+            reason = reason.model_copy(update={"kind": "exited", "what": "it left without committing a result"})
+        told = await self._lines.store.request("checkpoints", path=child.path)
+        return reason, tuple([int(row["seq"]) for row in told["rows"] if not row["aside"] and not row["corrupt"]])
+
+    async def end_life(self, child: Child, incarnation: int, reason: ExitReason) -> None:
+        """Write down how a life ended."""
+        told = reason.model_dump(mode="json")
+        try:
+            await self._lines.store.request("end_life", path=child.path, incarnation=incarnation, reason=told)
+        except StoreRefused as refused:
+            if refused.code != "missing":
+                raise
+
+    async def pause(self, paused: bool) -> None:
+        """Keep that all children are paused, or no longer."""
+        await self._lines.store.request("meta_put", key=f"paused {self._lines.path}", value=paused)
+
+    async def paused(self) -> bool:
+        """Whether they were."""
+        told = await self._lines.store.request("meta_get", key=f"paused {self._lines.path}")
+        return bool(told.get("value"))
+
+    async def end_run(self, child: Child, incarnation: int, outcome: str, why: str) -> None:
+        """Commit the outcome of a run that ended otherwise than by returning; its last life may never have begun."""
+        last = await self.last_incarnation(child.path)
+        await self._lines.store.request(
+            "finish",
+            path=child.path,
+            incarnation=min(incarnation, last),
+            run_id=child.run_id,
+            outcome=outcome,
+            why=why,
+        )
+
+    async def last_incarnation(self, path: str) -> int:
+        """The highest incarnation the store gave to a path, 0 if none."""
+        told = await self._lines.store.request("lives", path=path, limit=1)
+        return int(told["rows"][0]["incarnation"]) if told["rows"] else 0
+
+    def of_earlier_start(self, child: Child) -> bool:
+        """Whether what is known of the child was saved under an earlier `wakeful run`."""
+        row = self._rows.get(child.path)
+        data: Body = (row or {}).get("data") or {}
+        return row is not None and data.get("epoch") != self._lines.epoch
+
+    async def run_open(self, path: str) -> bool:
+        """Whether the path's last run has no outcome yet."""
+        try:
+            run = await self._lines.store.request("run", path=path)
+        except StoreRefused as refused:
+            if refused.code != "missing":
+                raise
+            return False
+        return run.get("outcome") is None
+
+    async def discover(self, children: dict[str, Child], *, spawned: bool) -> None:
+        """Read what is kept of the children; those that were spawned are added to `children`.
+
+        Args:
+            spawned: this supervisor may have spawned children.
+        """
+        if not spawned and not any(child.stored for child in children.values()):
+            return
+        told = await self._lines.store.request("placements", owner=self._lines.path, by=self._lines.incarnation)
+        self._rows = {row["path"]: row for row in told["rows"]}
+        for path, row in self._rows.items():
+            name = path.rsplit("/", 1)[-1]
+            if name not in children and row.get("plan"):
+                children[name] = Child(ChildPlan.model_validate(row["plan"]), path)
+        paths = await self._lines.store.request("paths", owner=self._lines.path)
+        begun = {row["path"]: row for row in paths["rows"]}
+        for child in children.values():
+            if child.path in begun:
+                run = await self._lines.store.request("run", path=child.path)
+                child.run_id, child.run_started_at = run["run_id"], run["started_wall"]
+
+    def known(self, children: dict[str, Child]) -> tuple[KnownChild, ...]:
+        """What is known of the children, from the store (`discover`) and from what runs."""
+        return tuple([self._known(child, self._rows.get(child.path)) for child in children.values()])
+
+    def _known(self, child: Child, row: Body | None) -> KnownChild:
+        present = child.present
+        state, shift = self._saved(row)
+        last = present.life.incarnation if present else 0
+        return KnownChild(
+            name=child.name,
+            saved=state,
+            plan=child.plan if row and row.get("plan") else None,
+            incarnation=max(last, state.incarnation if state else 0),
+            running=present is not None,
+            ready=present is not None and (present.ready or _was_ready(state, last)),
+            shift=shift,
+        )
+
+    def _saved(self, row: Body | None) -> tuple[ChildState | None, float]:
+        data: dict[str, Any] | None = (row or {}).get("data")
+        if not data:
+            return None, 0.0
+        try:
+            state = ChildState.load(data["state"])
+        except ValidationError:
+            return None, 0.0
+        fresh_start = data.get("epoch") != self._lines.epoch
+        if fresh_start and state.status in _OVER and not state.dynamic:
+            state = replace(state, status="waiting", run_open=False)
+        shift = (self._lines.clock() - data["mono"]) - (time.time() - data["wall"]) if fresh_start else 0.0
+        return state, shift
+
+
+def _was_ready(state: ChildState | None, incarnation: int) -> bool:
+    """A hung life can't say so itself to its new supervisor: by the last one's word no start excuses its silence."""
+    return state is not None and state.incarnation == incarnation and state.status == "running"

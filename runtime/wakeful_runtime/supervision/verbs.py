@@ -1,0 +1,211 @@
+"""What can be asked of a supervisor about its children; what lies deeper is passed on to the monitor below."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from wakeful.errors import NodeError
+from wakeful.exits import ExitReason
+from wakeful.plan import ChildPlan
+from wakeful.rules import events as e
+from wakeful_runtime.evidence.evidence import describe
+from wakeful_runtime.supervision.child import Body, Child
+from wakeful_runtime.supervision.rows import row_of, rows_of
+
+if TYPE_CHECKING:
+    from wakeful_runtime.supervision.supervisor import Supervisor
+
+CALL_S = 10.0
+DUMP_S = 2.0
+ROWS_S = 1.0
+COMING = frozenset({"waiting", "starting", "running", "backoff"})
+COMING_LOOK_S = 0.01
+CHAOS = ("kill", "stop", "error", "loop-block", "gil", "await-forever", "no-progress", "oom", "orphan")
+
+
+class Verbs:
+    """The verbs of one supervisor. Each takes plain arguments and returns plain data, or raises NodeError."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._last_rows: dict[str, list[Body]] = {}
+
+    async def call(self, verb: str, args: Body) -> Any:
+        """Carry out `verb`.
+
+        Raises:
+            NodeError: no such child, not possible now, or no answer from below in time.
+        """
+        path = str(args.get("path") or "")
+        child = self._supervisor.child(path)
+        if verb == "rows":
+            return await self.rows()
+        if verb == "all":
+            return await self._all(str(args["verb"]))
+        if verb == "add" and path == self._supervisor.prefix:
+            return await self._add(args)
+        if child is None:
+            return await self._below(path, verb, args)
+        if verb == "add":
+            return await self._forward(child, verb, args)
+        return await self._here(child, verb, args)
+
+    async def _below(self, path: str, verb: str, args: Body) -> Any:
+        for child in self._supervisor.children.values():
+            if child.plan.kind == "monitor" and path.startswith(f"{child.path}/"):
+                return await self._forward(child, verb, args)
+        raise NodeError(f"there is no {path!r} here")
+
+    async def _forward(self, child: Child, verb: str, args: Body) -> Any:
+        limit = CALL_S + float(args.get("wait") or 0)
+        await self._there(child)
+        told = await self._supervisor.lane.ask(child, "call", {"verb": verb, "args": args}, limit)
+        if told.get("error") == "timeout":
+            raise TimeoutError
+        return _value(told)
+
+    async def _there(self, child: Child) -> None:
+        """A monitor that is being started, or replaced, is waited for."""
+        deadline = self._supervisor.lines.clock() + CALL_S
+        while child.present is None or child.present.exited:
+            state = self._supervisor.state(child)
+            coming = state is None or state.status in COMING
+            if not coming or self._supervisor.lines.clock() > deadline:
+                raise NodeError(f"{child.path} is not running{f': {state.status}' if state else ''}")
+            await asyncio.sleep(COMING_LOOK_S)
+
+    async def _here(self, child: Child, verb: str, args: Body) -> Any:
+        tell = self._supervisor.tell
+        match verb:
+            case "row":
+                return row_of(self._supervisor, child)
+            case "stop":
+                tell(e.StopChild(child.name, _by_person("stop", args)))
+            case "restart":
+                tell(e.RestartChild(child.name))
+            case "pause":
+                tell(e.Pause(child.name))
+            case "unpause":
+                tell(e.Unpause(child.name))
+            case "resume":
+                tell(e.ResumeChild(child.name, args.get("from")))
+            case "remove":
+                tell(e.ChildRemoved(child.name))
+            case "kill":
+                return await self._kill(child)
+            case "chaos":
+                return await self._chaos(child, str(args.get("mode")))
+            case "mail":
+                return await self._mail(child, args)
+            case "dump":
+                return await self._dump(child)
+            case _:
+                raise NodeError(f"there is no verb {verb!r}")
+        return {"path": child.path, "status": "ok"}
+
+    async def _dump(self, child: Child) -> Body:
+        """Where it is now; one whose control thread is silent is described from outside."""
+        present = child.present
+        if present is None or present.exited:
+            raise NodeError(f"{child.path} is not running")
+        found: Body = {"path": child.path, "process": await asyncio.to_thread(describe, present.life.pid)}
+        try:
+            told = await self._supervisor.lane.ask(child, "dump", {}, DUMP_S)
+        except NodeError as error:
+            return {**found, "tasks": None, "threads": None, "why": str(error)}
+        return {**found, "tasks": told.get("tasks"), "threads": told.get("threads")}
+
+    async def _kill(self, child: Child) -> Body:
+        """SIGKILL as if from outside: the restart rules apply."""
+        present = child.present
+        if present is None or present.exited:
+            raise NodeError(f"{child.path} is not running")
+        await self._supervisor.lines.init.end(child.path, present.life.incarnation)
+        return {"path": child.path, "pid": present.life.pid, "status": "ok"}
+
+    async def _mail(self, child: Child, args: Body) -> Any:
+        """Put a text into a session's inbox; with `wait`, its reply.
+
+        Raises:
+            TimeoutError: no reply within `wait` seconds.
+        """
+        wait = float(args.get("wait") or 0)
+        call = {"verb": "mail", "args": args["mail"]}
+        try:
+            told = await self._supervisor.lane.ask(child, "call", call, wait or CALL_S)
+        except NodeError:
+            if wait and child.present is not None and not child.present.exited:
+                raise TimeoutError from None
+            raise
+        return _value(told)
+
+    async def _chaos(self, child: Child, mode: str) -> Body:
+        if mode not in CHAOS:
+            raise NodeError(f"there is no chaos mode {mode!r}; there are {', '.join(CHAOS)}")
+        present = child.present
+        if present is None or present.exited:
+            raise NodeError(f"{child.path} is not running")
+        told = {"path": child.path, "pid": present.life.pid, "mode": mode, "at": time.time(), "mono": time.monotonic()}
+        self._supervisor.lines.journal("chaos", child.path, present.life.incarnation, {"mode": mode})
+        if mode == "kill":
+            await self._supervisor.lines.init.signal(child.path, present.life.incarnation, 9)
+        elif mode == "stop":
+            await self._supervisor.lines.init.signal(child.path, present.life.incarnation, 19)
+        else:
+            self._supervisor.lane.send(child, present, "chaos", {"mode": mode})
+        return told
+
+    async def _add(self, args: Body) -> Body:
+        plan = ChildPlan.model_validate(args["plan"])
+        await self._supervisor.booted.wait()  # a child that is there before would be taken for a known one
+        child = await self._supervisor.add(plan, exempt=bool(args.get("exempt")))
+        return {"path": child.path, "run_id": child.run_id}
+
+    async def _all(self, verb: str) -> Body:
+        if verb not in ("pause", "unpause"):
+            raise NodeError(f"{verb} can't be done to all; name one")
+        if self._supervisor.prefix:
+            await self._supervisor.keeping.pause(verb == "pause")
+            self._supervisor.tell(e.Pause(None) if verb == "pause" else e.Unpause(None))
+        else:  # the gateway's own monitors go on being restarted: a paused session needs one too
+            for child in self._supervisor.children.values():
+                if child.plan.kind != "monitor":
+                    self._supervisor.tell(e.Pause(child.name) if verb == "pause" else e.Unpause(child.name))
+        for child in self._monitors():
+            await self._forward(child, "all", {"verb": verb})
+        return {"status": "ok"}
+
+    async def rows(self) -> list[Body]:
+        """Rows of all that is below, monitors that don't answer in time with what was last heard of theirs."""
+        below = await asyncio.gather(*[self._rows_below(child) for child in self._monitors()])
+        mine = rows_of(self._supervisor)
+        at = {child.path: rows for child, rows in zip(self._monitors(), below, strict=True)}
+        found: list[Body] = []
+        for row in mine:
+            found.append(row)
+            found.extend(at.get(row["path"], []))
+        return found
+
+    def _monitors(self) -> list[Child]:
+        return [child for child in self._supervisor.children.values() if child.plan.kind == "monitor"]
+
+    async def _rows_below(self, child: Child) -> list[Body]:
+        try:
+            told = await self._supervisor.lane.ask(child, "call", {"verb": "rows", "args": {}}, ROWS_S)
+        except NodeError:
+            return [{**row, "verdict": row.get("verdict") or "stale"} for row in self._last_rows.get(child.path, [])]
+        rows: list[Body] = list(told.get("value") or [])
+        self._last_rows[child.path] = rows
+        return rows
+
+
+def _value(told: Body) -> Any:
+    if not told.get("ok"):
+        raise NodeError(str(told.get("why") or told.get("error")))
+    return told.get("value")
+
+
+def _by_person(kind: str, args: Body) -> ExitReason:
+    return ExitReason.model_validate({"kind": kind, "what": str(args.get("why") or "by a person"), "at": time.time()})

@@ -1,0 +1,1 @@
+"""Tree files: imported once, by a short-lived check process."""
