@@ -23,6 +23,7 @@ from wakeful_runtime.init.firstprocess import as_first_process
 from wakeful_runtime.init.gatewaywatch import InitTiming
 from wakeful_runtime.init.initloop import InitLoop, Timer
 from wakeful_runtime.init.keeperlink import KeeperLink
+from wakeful_runtime.init.lives import LifeFiles
 from wakeful_runtime.init.preload import preload as import_all
 from wakeful_runtime.init.sweep import sweep_round
 from wakeful_runtime.processes import LINUX, ProcessHandle, children, read_stat
@@ -32,6 +33,8 @@ LOCK_WAIT_S = 1.0
 """A killed keeper's other descriptors may be closed some time before its lock is free (Linux closes in no order)."""
 DEATHS_AT_ONCE = 5
 DEATHS_WITHIN_S = 10.0
+NODE_DIED = "the node died as a whole"
+"""How init, and its keeper, ended, if what they left says that they did not stop in order."""
 ORDERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 OnReady = Callable[[int], None]
 """Called once, with the gateway's pid, when the gateway stands. Must start no thread."""
@@ -105,6 +108,8 @@ class Keeper:
             self._loop.signals((signal.SIGCHLD, *ORDERS), self._signalled)
             if not self._attach():
                 self._listener = listen(self._directory)
+                if any(LifeFiles(self._directory).read()):
+                    self._before = NODE_DIED
                 self._fork_init()
             self._loop.run()
         finally:

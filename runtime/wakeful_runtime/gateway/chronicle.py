@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wakeful_runtime.init.pushes import Held
+from wakeful_runtime.keeper import NODE_DIED
 from wakeful_runtime.supervision.child import Present
 from wakeful_runtime.supervision.lines import Lines
 from wakeful_runtime.supervision.reasons import reason_of
@@ -22,6 +23,8 @@ class Chronicle:
         if before := facts.get("before"):
             self._entry("exited", "init", incarnation - 1, what=str(before))
             self._entry("restarted", "init", incarnation)
+            if before == NODE_DIED:
+                self._entry("exited", "keeper", 0, stamp=f" before init {incarnation}", what=str(before))
         if gone := facts.get("keeper_gone_at"):
             words = "it is gone; the node runs on, and the next `wakeful run` on this directory becomes its keeper"
             self._entry("exited", "keeper", 0, stamp=f" {gone}", what=words)

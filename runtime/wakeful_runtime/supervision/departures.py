@@ -14,7 +14,7 @@ from wakeful.rules.commands import EndRun
 from wakeful.rules.events import Ended, LaunchFailed
 from wakeful_runtime.init.lives import ExitReport
 from wakeful_runtime.supervision.child import Child, Present
-from wakeful_runtime.supervision.reasons import needs_last_words, reason_of
+from wakeful_runtime.supervision.reasons import needs_last_words, reason_of, status_reason
 
 if TYPE_CHECKING:
     from wakeful_runtime.supervision.supervisor import Supervisor
@@ -45,11 +45,9 @@ class Departures:
             present.exited = True
             present.over.set()
             self._supervisor.spawn(self._ended(child, present, report))
-        elif (
-            child.present is None
-            or child.present.life.incarnation != report.incarnation
-            or (report.path, report.incarnation) in self._kept  # init did not hear that
-        ):
+        elif child.present is None or child.present.life.incarnation != report.incarnation:
+            self._supervisor.spawn(self._late(report))
+        elif (report.path, report.incarnation) in self._kept:  # init did not hear that
             self._supervisor.spawn(self.acknowledge(report))
 
     def write(self, child: Child, reason: ExitReason) -> None:
@@ -76,6 +74,9 @@ class Departures:
     async def _ended(self, child: Child, present: Present, report: ExitReport) -> None:
         supervisor = self._supervisor
         await supervisor.booted.wait()
+        if child.present is not present:
+            await self._late(report)
+            return
         if needs_last_words(present, report):
             await self._last_words(present)
         state = supervisor.state(child)
@@ -95,6 +96,15 @@ class Departures:
         if child.plan.kind != "store" or reason.failure:  # a store that was stopped can't take what is told of it
             await supervisor.lines.store.flush_journal(JOURNAL_S)
         self._kept.add((report.path, report.incarnation))
+        await self.acknowledge(report)
+
+    async def _late(self, report: ExitReport) -> None:
+        """Of a life that has a successor: nothing follows from it, but the journal has it, once."""
+        lines, reason = self._supervisor.lines, status_reason(report)
+        fields = {"kind": reason.kind, "what": reason.what}
+        key = f"{report.path}#{report.incarnation} exited"
+        lines.journal("exited", report.path, report.incarnation, fields, key=key)
+        await lines.store.flush_journal(JOURNAL_S)
         await self.acknowledge(report)
 
     async def _stored_end(self, child: Child, present: Present, end: Ended) -> Ended | LaunchFailed:

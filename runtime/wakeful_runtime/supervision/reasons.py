@@ -41,6 +41,12 @@ def reason_of(present: Present, report: ExitReport, *, ordered: ExitReason | Non
         return present.bye.model_copy(update={**status, "at": present.bye.at or at})
     if ordered is not None:
         return ordered.model_copy(update={**status, "at": at})
+    return status_reason(report)
+
+
+def status_reason(report: ExitReport) -> ExitReason:
+    """How the life ended, by its exit status alone."""
+    at = time.time()
     if report.oom:
         return ExitReason(kind="oom", what="the kernel's OOM killer ended it", at=at, signal=report.signal)
     if report.signal is not None:

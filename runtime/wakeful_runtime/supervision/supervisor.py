@@ -298,8 +298,11 @@ class Supervisor:
         child = self.children.get(note.child) if note.child else None
         path = child.path if child else (self.prefix or self.lines.path)
         state = self.state(child) if child else None
-        incarnation = state.incarnation if state else self.lines.incarnation
-        self.lines.journal(note.event, path, int(str(note.fields.get("incarnation", incarnation))), note.fields)
+        number = int(str(note.fields.get("incarnation", state.incarnation if state else self.lines.incarnation)))
+        present = child.present if child and child.present and child.present.number == number else None
+        incarnation = present.life.incarnation if present else number
+        key = f"{path}#{incarnation} exited" if child and note.event == "exited" else ""  # it may be told again
+        self.lines.journal(note.event, path, incarnation, note.fields, key=key)
 
     # children that come and go
 
