@@ -18,12 +18,12 @@ from tests.chaos.people import FOLDER, Bee
 
 from wakeful import Child, Gateway, Heartbeat, Monitor, Session
 from wakeful.errors import NodeError
-from wakeful_runtime import locks
-from wakeful_runtime.birth import set_subreaper
-from wakeful_runtime.client import Client, runs_in
+from wakeful_runtime.clients.client import Client, runs_in
 from wakeful_runtime.directory import NodeDirectory
-from wakeful_runtime.lives import LifeFiles, LifeRecord
-from wakeful_runtime.nodeplan import pack_plan
+from wakeful_runtime.gateway.nodeplan import pack_plan
+from wakeful_runtime.init import locks
+from wakeful_runtime.init.birth import set_subreaper
+from wakeful_runtime.init.lives import LifeFiles, LifeRecord
 from wakeful_runtime.processes import descendants, read_stat
 
 ROOT = Path(__file__).parents[2]

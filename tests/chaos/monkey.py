@@ -41,7 +41,7 @@ SINGLE: dict[tuple[Role, How], int] = {
 
 TOGETHER = 8
 """How often several die at once."""
-NODE = 1
+NODE = 2
 """How often all of the node's own processes die, sessions not; and how often the whole node does."""
 
 GRACE_S: dict[Role, float] = {
@@ -54,8 +54,12 @@ GRACE_S: dict[Role, float] = {
 }
 """How long a new one of the node's own is left in peace: restarts in a row are paused by design."""
 
-WHOLE_EVERY_S = 110.0
-"""Between two deaths of the whole node: three within five minutes mean that a person is asked (design §2)."""
+NODE_EVERY_S = 160.0
+"""Between two of these: of three unclean starts within five minutes the third asks a person (design §2)."""
+
+SPAWNED_KILLS = 8
+SPAWNED_WITHIN_S = 600.0
+"""The built-in monitor of spawned sessions parks one at its eleventh restart in ten minutes: that is no loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,8 @@ class Monkey:
         self._keeper_at = time.monotonic()
         self._keeper_due: float | None = None
         self._continue: tuple[float, int] | None = None
-        self._whole_at = time.monotonic() - WHOLE_EVERY_S + 20.0
+        self._node_at = time.monotonic() - NODE_EVERY_S + 20.0
+        self._node_times = 0
 
     @property
     def hurt(self) -> set[int]:
@@ -191,6 +196,7 @@ class Monkey:
             for path in among
             if (life := lives.get(path)) is not None
             and path.startswith(below)
+            and not (path.startswith("sessions/") and self._often(path))
             and life.pid not in self._hurt
             and now - life.forked_at > GRACE_S[role]
             and (role != "session" or self._counted(path, life.pid))
@@ -199,6 +205,10 @@ class Monkey:
             return None
         life = self._random.choice(fit)
         return life.path, life.pid, life.incarnation
+
+    def _often(self, path: str) -> bool:
+        since = time.time() - SPAWNED_WITHIN_S
+        return sum(fault.path == path and fault.at > since for fault in self.faults) >= SPAWNED_KILLS
 
     def _counted(self, path: str, pid: int) -> bool:
         """It has got on since it resumed: another failure now is no failure in a row."""
@@ -210,7 +220,9 @@ class Monkey:
         arena = self._arena
         if self._keeper_due is not None or self._continue is not None:
             return
-        whole = time.monotonic() - self._whole_at > WHOLE_EVERY_S
+        if time.monotonic() - self._node_at < NODE_EVERY_S:
+            return
+        whole = self._node_times % 2 == 0
         how = "whole" if whole else "roots"
         lives = arena.lives()
         if not whole and any(lives.get(path) is None for path in ["gateway", "store", *MONITORS]):
@@ -225,9 +237,10 @@ class Monkey:
             role = life.path if life.path in ("gateway", "store") else role  # type: ignore[assignment]
             self._kill(role, how, life.path, life.pid, life.incarnation)
         arena.keeper.wait()
+        self._node_at = time.monotonic()
+        self._node_times += 1
         if whole:
             self._hurt |= arena.kill_all()  # what was forked in between
-            self._whole_at = time.monotonic()
         self._keeper_due = time.monotonic() + self._random.uniform(0.0, 1.0)
         self._mend(now=True)
 

