@@ -23,6 +23,7 @@ from wakeful_runtime.host.logs import open_log
 from wakeful_runtime.init.birth import Birth
 from wakeful_runtime.init.initclient import Disowned, Held, InitClient, LifeGiven, NodeNews, Push, StopOrder
 from wakeful_runtime.init.lives import ExitReport
+from wakeful_runtime.init.pushes import LifeContinued, LifeEmpty, LifeStopped
 from wakeful_runtime.processes import boot_id
 from wakeful_runtime.store.client import StoreClient
 from wakeful_runtime.supervision.adoption import adopt
@@ -90,6 +91,7 @@ class GatewayProcess:
         try:
             self._table(await lines.init.connect())
             await adopt(system)
+            self._early = [push for push in self._early if not self._of_system(push)]
             server.open()
             booting = loop.create_task(self._boot(root))
             await self._until_stopped(booting, lines)
@@ -188,7 +190,8 @@ class GatewayProcess:
             case Disowned():
                 os._exit(74)  # a newer gateway runs: this one must not do anything more, not even unwind
             case _ if not self._booted:
-                self._early.append(push)
+                if not self._of_system(push):
+                    self._early.append(push)
             case StopOrder():
                 if not self._stopping:
                     self._stopping = True
@@ -202,6 +205,13 @@ class GatewayProcess:
                 known = [supervisor.pushed(push) for supervisor in self._supervisors]
                 if not any(known) and isinstance(push, ExitReport):
                     self._root().spawn(self._root().departures.acknowledge(push))
+
+    def _of_system(self, push: Push) -> bool:
+        """News of the store can't wait until all is adopted: that waits for the store."""
+        system = self._supervisors[0]
+        if not isinstance(push, ExitReport | LifeEmpty | LifeStopped | LifeContinued):
+            return False
+        return system.booted.is_set() and system.pushed(push)
 
     def _table(self, held: list[Held]) -> None:
         if self._booted and self._chronicle is not None:
