@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 __all__ = ["AsyncClient", "Client", "NoNode", "Node", "connect"]
 
 _HOMES = {
-    "AsyncClient": "asyncclient",
-    "connect": "asyncclient",
-    "Client": "client",
-    "NoNode": "client",
+    "AsyncClient": "clients.asyncclient",
+    "connect": "clients.asyncclient",
+    "Client": "clients.client",
+    "NoNode": "clients.client",
     "Node": "node",
 }
 

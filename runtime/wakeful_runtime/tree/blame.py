@@ -18,7 +18,7 @@ def _foreign() -> tuple[str, ...]:
     # Both packages of this distribution, wherever they are installed: their frames never explain a user's mistake.
     import wakeful
 
-    folders |= {str(Path(__file__).parent), str(Path(wakeful.__file__).parent)}
+    folders |= {str(Path(__file__).parents[1]), str(Path(wakeful.__file__).parent)}
     return tuple({os.path.realpath(folder) + os.sep for folder in folders})
 
 
