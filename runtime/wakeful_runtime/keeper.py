@@ -66,6 +66,8 @@ def keep(
         lock = locks.take(directory.lock("keeper"), wait=LOCK_WAIT_S)
     except locks.LockHeld as error:
         raise NodeError(f"a node runs here, pid {error.holder.pid} ({directory.root})") from None
+    except OSError as error:
+        raise NodeError(f"can't keep a node in {directory.root}: {error.strerror}") from None
     try:
         import_all(preload)
         raise_descriptor_limit()

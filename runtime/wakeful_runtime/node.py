@@ -38,7 +38,10 @@ def run_node(directory: NodeDirectory, plan: NodePlan, *, on_ready: Callable[[in
     if not runs_in(directory):
         if directory.store.exists() or directory.store.is_symlink():
             check_usable(directory.store)  # told here, in one line, before anything has started
-        write_start(directory, plan, unclean=boots.unclean(directory))
+        try:
+            write_start(directory, plan, unclean=boots.unclean(directory))
+        except OSError as error:
+            raise NodeError(f"can't start a node in {directory.root}: {error.strerror}") from None
     status = keep(directory, enter, preload=(*PRELOAD, *plan.preload), on_ready=on_ready)
     if status == 0:
         boots.ended_in_order(directory)
