@@ -12,13 +12,13 @@ import structlog
 
 from wakeful.errors import NodeError
 from wakeful.exits import ExitReason
-from wakeful.plan import ChildPlan, MonitorPlan
-from wakeful.policy import Heartbeat
+from wakeful.plan import MonitorPlan
 from wakeful.rules.events import StopAll
 from wakeful_runtime.gateway.api import Api
 from wakeful_runtime.gateway.apiserver import ApiServer
 from wakeful_runtime.gateway.chronicle import Chronicle
 from wakeful_runtime.gateway.nodeplan import NodeStart, read_start
+from wakeful_runtime.gateway.systemplan import system_plan
 from wakeful_runtime.host.logs import open_log
 from wakeful_runtime.init.birth import Birth
 from wakeful_runtime.init.initclient import Disowned, Held, InitClient, LifeGiven, NodeNews, Push, StopOrder
@@ -42,22 +42,11 @@ LOOK_S = 0.5
 STORELESS_S = 10.0
 """How long an ordered stop waits for a store that is away."""
 
-FOREVER = 1_000_000_000
-
-SYSTEM_HEARTBEAT = Heartbeat(every=1.0, timeout=3.0, startup=20.0)
-"""The node's own processes, monitors among them, must be found hung sooner than any session."""
-
 
 def main(birth: Birth) -> int:
     """Run the gateway; the exit status."""
     open_log(birth.path, birth.incarnation)
     return asyncio.run(GatewayProcess(birth, read_start(birth.directory)).run())
-
-
-def system_plan() -> MonitorPlan:
-    """The node's own processes: restarted for ever."""
-    store = ChildPlan(name="store", kind="store", heartbeat=SYSTEM_HEARTBEAT, shutdown=10.0, failures_in_a_row=FOREVER)
-    return MonitorPlan(name="system", children=(store,), max_restarts=FOREVER, failures_in_a_row=FOREVER)
 
 
 class GatewayProcess:
@@ -82,7 +71,7 @@ class GatewayProcess:
         self._stopped, self._system_stopped = loop.create_future(), loop.create_future()
         lines = self._lines()
         lines.control.open()
-        system = Supervisor(system_plan(), "", lines, on_finished=_settle(self._system_stopped))
+        system = Supervisor(system_plan(self._start.plan), "", lines, on_finished=_settle(self._system_stopped))
         root = Supervisor(self._start.plan.root, "", lines, on_finished=_settle(self._stopped))
         self._supervisors = (system, root)
         self._chronicle = Chronicle(lines)

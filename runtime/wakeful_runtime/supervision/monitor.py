@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from typing import Any
 
 import structlog
 
@@ -13,6 +11,7 @@ from wakeful.errors import NodeError
 from wakeful.exits import ExitReason
 from wakeful.plan import ChildPlan
 from wakeful.rules.events import StopAll
+from wakeful_runtime.host.answering import answer_call
 from wakeful_runtime.host.go import unpack_value
 from wakeful_runtime.host.host import prepare
 from wakeful_runtime.host.lifeline import Lifeline, open_lifeline
@@ -73,7 +72,9 @@ class MonitorProcess:
         supervisor = self._supervisor = Supervisor(self._plan, self._birth.path, lines, on_finished=self._on_finished)
         verbs = Verbs(supervisor)
         self._pulse.orders.stop = self._stop
-        self._pulse.orders.call = lambda verb, args, answer: supervisor.spawn(_answer(verbs, verb, args, answer))
+        self._pulse.orders.call = lambda verb, args, answer: supervisor.spawn(
+            answer_call(verb, verbs.call(verb, args), answer)
+        )
         try:
             await supervisor.keeping.discover(supervisor.children, spawned=True)
             lines.control.open()  # only now: the hello of a spawned child nobody knows of yet would be lost
@@ -134,17 +135,3 @@ class MonitorProcess:
     def _heard(self, kind: str, path: str, incarnation: int, token: str, body: Body) -> None:
         if self._supervisor is not None:
             self._supervisor.lane.heard(kind, path, incarnation, token, body)
-
-
-async def _answer(verbs: Verbs, verb: str, args: Body, answer: Any) -> None:
-    try:
-        value = await verbs.call(verb, args)
-    except TimeoutError:
-        answer({"ok": False, "error": "timeout", "why": f"{verb}: no reply in time"})
-    except NodeError as error:
-        answer({"ok": False, "error": "refused", "why": str(error)})
-    except (KeyError, ValueError, TypeError) as error:
-        answer({"ok": False, "error": "bad", "why": f"{verb}: {error!r}"})
-    else:
-        with contextlib.suppress(TypeError):
-            answer({"ok": True, "value": value})

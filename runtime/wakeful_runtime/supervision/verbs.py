@@ -58,6 +58,17 @@ class Verbs:
                 return await self._forward(child, verb, args)
         raise NodeError(f"there is no {path!r} here")
 
+    async def ask(self, path: str, verb: str, args: Body) -> Any:
+        """Have a child that is one of the node's own actors answer a verb of its own.
+
+        Raises:
+            NodeError: no such child, it does not come up in time, or it refuses.
+        """
+        child = self._supervisor.child(path)
+        if child is None:
+            raise NodeError(f"this node has no {path}")
+        return await self._forward(child, verb, args)
+
     async def _forward(self, child: Child, verb: str, args: Body) -> Any:
         limit = CALL_S + float(args.get("wait") or 0)
         await self._there(child)
