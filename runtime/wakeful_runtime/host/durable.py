@@ -8,9 +8,9 @@ import uuid
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
-from wakeful.errors import AskError, CodecError, Fenced, MailboxFull, Refused
+from wakeful.errors import CodecError, Fenced, Refused
 from wakeful.life import Log
 from wakeful.message import Message
 from wakeful_runtime.bodies import shape_of
@@ -25,12 +25,6 @@ _HEAD = array_header(4) + pack(VERSION) + pack(0)
 """A stored body is a frame of the mailbox lane: version, kind, form, body."""
 
 _in_hand: ContextVar[str | None] = ContextVar("wakeful_durable_in_hand", default=None)
-
-
-class Arrived(Message):
-    """Says to a mailbox that the store holds something for it. Losing one loses nothing: every life looks by itself."""
-
-    tag: ClassVar[str] = "wakeful.Arrived"
 
 
 def in_hand() -> list[str]:
@@ -62,14 +56,10 @@ class Durables:
         self._come = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    @property
-    def handler(self) -> Handler:
-        """What the mailbox's table needs so that `Arrived` wakes this up."""
-        return Handler(type=Arrived, call=lambda _: self._come.set(), reply=None, is_async=False)
-
     def begin(self, table: Mapping[str, Handler]) -> None:
-        """Look for what waits, now and whenever something arrives; on the loop."""
+        """Look for what waits, now and whenever the store says that something came; on the loop."""
         self._table = table
+        self._store.on_arrival(self._come.set)
         self._come.set()
         self._task = asyncio.get_running_loop().create_task(self._receive(), name="wakeful-durable")
 
@@ -94,10 +84,6 @@ class Durables:
             tag=shape.tag,
             body=_HEAD + pack(form) + body,
         )
-        try:
-            self._mailbox.tell(to, Arrived())
-        except (MailboxFull, AskError) as error:
-            self._log.debug("the recipient looks later", to=to, why=str(error))
 
     async def _receive(self) -> None:
         path, incarnation = self._mailbox.path, self._mailbox.incarnation

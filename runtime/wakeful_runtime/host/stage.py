@@ -15,13 +15,13 @@ from wakeful.errors import NodeError
 from wakeful.exits import ExitReason
 from wakeful.handlers import handlers_of
 from wakeful.life import MailItem
-from wakeful.message import Message, tag_of
+from wakeful.message import Message
 from wakeful.plan import ChildPlan
 from wakeful_runtime.clients.asyncclient import AsyncClient
 from wakeful_runtime.clients.client import Client
 from wakeful_runtime.host import dumps
 from wakeful_runtime.host.chaos import Chaos
-from wakeful_runtime.host.durable import Arrived, Durables
+from wakeful_runtime.host.durable import Durables
 from wakeful_runtime.host.entry import entry
 from wakeful_runtime.host.facts import MailboxFacts
 from wakeful_runtime.host.go import Go
@@ -122,7 +122,7 @@ class Stage:
         """Give the mailbox the actor's handlers; `pump` is the caller's."""
         self.mailbox.on_error = on_error
         self._table = handler_table(actor)
-        self.mailbox.serve({**self._table, tag_of(Arrived): self.durables.handler})
+        self.mailbox.serve(self._table)
 
     def ready(self) -> None:
         """`on_start` returned."""

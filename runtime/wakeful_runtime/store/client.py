@@ -61,6 +61,9 @@ class Lane(Protocol):
 
     def close(self) -> None: ...
 
+    on_word: Callable[[], None]
+    """Called when the store said that something came, or may have said so."""
+
 
 @dataclass(slots=True)
 class _Turns:
@@ -94,6 +97,10 @@ class StoreClient:
         self._turns: dict[tuple[str, ...], _Turns] = {}
         self._journal = Journal(self._send_entries)
         self._asked_at: dict[str, float] = {}
+
+    def on_arrival(self, call: Callable[[], None]) -> None:
+        """Have `call` called when durable messages may have come for a path whose `deliveries` were asked here."""
+        self._lane.on_word = call
 
     def away_for(self) -> float:
         """Seconds the oldest request under way has waited for its answer; 0 if none waits."""

@@ -12,7 +12,7 @@ from wakeful_runtime.store.journal_rows import add_entry
 from wakeful_runtime.store.ops import OPERATIONS, Operation
 from wakeful_runtime.store.protocol import Reply, Request, pack_reply
 from wakeful_runtime.store.sqlite import Writer, describe, is_corruption, is_passing, primary_code
-from wakeful_runtime.store.work import Answer, Moment, Refusal, Work
+from wakeful_runtime.store.work import Answer, Arrivals, Moment, Refusal, Work
 
 REMEMBERED = 8192
 """Answers to writing requests that are kept, so that a repeated request gets the first one."""
@@ -35,6 +35,7 @@ class Groups:
 
     Attributes:
         trouble: why the last group could not be committed, None if it was.
+        arrivals: of the last `run`, of what is committed.
     """
 
     def __init__(self, db: Writer, moment: Callable[[], Moment]) -> None:
@@ -44,10 +45,12 @@ class Groups:
         self.groups = 0
         self.requests = 0
         self.trouble: str | None = None
+        self.arrivals = Arrivals()
 
     def run(self, requests: Sequence[Request]) -> dict[str, bytes]:
         """The packed answers by the requests' ids; what they say is committed when this returns."""
         self.requests += len(requests)
+        self.arrivals = Arrivals()
         replies: dict[str, bytes] = {}
         fresh: dict[str, Request] = {}
         for request in requests:
@@ -76,15 +79,17 @@ class Groups:
         known = [OPERATIONS.get(request.op) for request in requests]
         self._db.begin(durable=any(operation is not None and operation.durable for operation in known))
         try:
-            moment = self._moment()
+            moment, arrivals = self._moment(), Arrivals()
             replies = [
-                self._one(Work(self._db, moment, request.id), operation, request)
+                self._one(Work(self._db, moment, request.id, arrivals), operation, request)
                 for request, operation in zip(requests, known, strict=True)
             ]
             self._db.commit()
         finally:
             self._db.rollback()
         self.groups += 1
+        self.arrivals.listening |= arrivals.listening
+        self.arrivals.come |= arrivals.come
         if self.trouble is not None:
             log.warning("the store commits again")
             self.trouble = None

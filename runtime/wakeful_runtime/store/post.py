@@ -56,6 +56,7 @@ def post(
         " VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?)",
         (id, to, sender, tag, body, deadline, reply_to, work.moment.wall),
     )
+    work.arrivals.come.add(to)
     return {"first": True}
 
 
@@ -69,6 +70,7 @@ def deliveries(work: Work, *, to: Name, incarnation: Count, limit: Limit = 100) 
         Refusal: `fenced`.
     """
     current_life(work, to, incarnation)
+    work.arrivals.listening[to] = work.request
     _bury_the_doomed(work, to, incarnation)
     rows = work.db.rows(
         "SELECT * FROM messages WHERE recipient = ? AND state = 'waiting'"
@@ -239,6 +241,8 @@ def _resolve(work: Work, message: str, state: Literal["waiting", "dropped"]) -> 
         row = work.db.row("SELECT state FROM messages WHERE id = ?", message)
         if row is None or row["state"] != state:
             raise Refusal("missing", f"no dead letter {message}")
+    elif state == "waiting":
+        work.arrivals.come.add(work.db.one("SELECT recipient FROM messages WHERE id = ?", message)["recipient"])
     return {"state": state}
 
 

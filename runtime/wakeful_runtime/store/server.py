@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,9 @@ IDLE_S = 30.0
 
 GROUP = 1000
 """Requests one transaction holds at most: bounds how long the first of them waits for the last."""
+
+LISTENING = 20_000
+"""Paths that are told when something comes for them; the one that asked longest ago goes first."""
 
 START_FAILED = 73
 """Exit status: the database can't be used as it is."""
@@ -72,6 +75,7 @@ class Server:
         self._backups = Backups(path, self.post)
         self._upkeep = Upkeep(db, self._groups)
         self._posted: deque[Callable[[], None]] = deque()
+        self._listening: OrderedDict[str, bytes] = OrderedDict()
         self._started_at = time.time()
         self.dropped = 0
 
@@ -112,6 +116,20 @@ class Server:
         replies = self._groups.run([request for _, _, request in asked])
         for client, frames, request in asked:
             self._answer(client, frames, replies[request.id])
+        self._tell({request.id: client for client, _, request in asked})
+
+    def _tell(self, clients: dict[str, bytes]) -> None:
+        """Wake those for whom something came. A word that is lost goes with its connection, and the next one asks."""
+        arrivals = self._groups.arrivals
+        for path, request in arrivals.listening.items():
+            self._listening[path] = clients[request]
+            self._listening.move_to_end(path)
+            if len(self._listening) > LISTENING:
+                self._listening.popitem(last=False)
+        for path in arrivals.come:
+            client = self._listening.get(path)
+            if client is not None and not self._lane.send(client, [b"", b""]):
+                del self._listening[path]
 
     def _drop(self, frames: list[bytes], error: Exception) -> None:
         """Count it; log it ever more rarely, so that whoever sends garbage can't fill the log with it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -72,6 +72,19 @@ class Refusal(Exception):
         self.retry = retry
 
 
+@dataclass(slots=True)
+class Arrivals:
+    """What the requests of a group mean for those that wait; acted upon after its commit.
+
+    Attributes:
+        listening: the request by which a path asked for its deliveries: its client is told of the next ones.
+        come: paths that something came for.
+    """
+
+    listening: dict[str, str] = field(default_factory=dict[str, str])
+    come: set[str] = field(default_factory=set[str])
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """One request at work inside the group's transaction."""
@@ -79,3 +92,4 @@ class Work:
     db: Database
     moment: Moment
     request: str
+    arrivals: Arrivals = field(default_factory=Arrivals)

@@ -1,7 +1,8 @@
 """The request lane: one server that answers in its own time, many clients that ask until they are answered.
 
 A request is `[number, payload]` and so is its answer. A client sends what is unanswered again on every new connection,
-so the server must take a request twice: the payload carries an id for that.
+so the server must take a request twice: the payload carries an id for that. Unasked, the server may give a client a
+word, `["", word]`; one is lost with its connection, so a client takes every new welcome for one too.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import itertools
 import os
 import select
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import zmq
@@ -116,9 +118,13 @@ class RequestClient:
     Args:
         endpoint: the server's.
         identity: unique among the server's clients.
+
+    Attributes:
+        on_word: called when the server gave a word, and when it may have given one that was lost.
     """
 
     def __init__(self, endpoint: str, identity: bytes) -> None:
+        self.on_word: Callable[[], None] = lambda: None
         self._endpoint = endpoint
         self._identity = identity
         self._numbers = itertools.count(1)
@@ -200,6 +206,8 @@ class RequestClient:
             parts.append(socket.recv(NOBLOCK))
         if parts == [b""]:
             self._welcomed()
+        elif len(parts) == 2 and not parts[0]:
+            self.on_word()
         elif len(parts) == 2 and (asked := self._asked.get(parts[0])) and not asked.reply.done():
             asked.reply.set_result(parts[1])
 
@@ -207,6 +215,7 @@ class RequestClient:
         self._connected = True
         for number, asked in list(self._asked.items()):
             self._send(number, asked)
+        self.on_word()
 
     def _again(self) -> None:
         self._timer = None
