@@ -75,6 +75,27 @@ def node_directory() -> Iterator[NodeDirectory]:
     shutil.rmtree(root)
 
 
+@pytest.fixture
+def memory_cgroup() -> Iterator[Path]:
+    """A memory cgroup of 64 MiB without swap; skips where none can be made."""
+    root = Path("/sys/fs/cgroup/memory")
+    limits = {"memory.limit_in_bytes": 64 * 2**20, "memory.swappiness": 0}
+    if not root.is_dir():
+        root = Path("/sys/fs/cgroup")
+        limits = {"memory.max": 64 * 2**20, "memory.swap.max": 0}
+    folder = root / f"wakeful-test-{os.getpid()}"
+    try:
+        folder.mkdir()
+        for name, value in limits.items():
+            (folder / name).write_text(str(value))
+    except OSError as error:
+        if folder.is_dir():
+            folder.rmdir()
+        pytest.skip(f"no memory cgroup can be made here: {error}")
+    yield folder
+    folder.rmdir()
+
+
 Eventually = Callable[[Callable[[], object]], Awaitable[None]]
 
 

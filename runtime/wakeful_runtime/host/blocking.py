@@ -15,7 +15,7 @@ from wakeful.exits import ExitReason
 from wakeful.life import LeaseState
 from wakeful.message import Message
 from wakeful.session import conclude
-from wakeful_runtime.host.chaos import throw_in_main_thread
+from wakeful_runtime.host.chaos import block_loop, hold_gil, in_main_thread, throw_in_main_thread
 from wakeful_runtime.host.lastwords import describe, reason_of
 from wakeful_runtime.host.nodelife import NodeLife
 from wakeful_runtime.host.outcome import commit
@@ -126,7 +126,13 @@ class BlockingHost:
         threading.Thread(target=self._loop.run_forever, name="wakeful-mailbox", daemon=True).start()
         self._wait(stage.open())
         self._life = life = BlockingLife.beside(stage, self._loop)
-        stage.chaos.modes |= {"await-forever": life.hang, "no-progress": life.hang, "error": throw_in_main_thread}
+        stage.chaos.modes |= {
+            "await-forever": life.hang,
+            "no-progress": life.hang,
+            "error": throw_in_main_thread,
+            "loop-block": in_main_thread(block_loop),
+            "gil": in_main_thread(hold_gil),
+        }
         try:
             reason = self._work(stage, life, kind)
         except BaseException as error:  # noqa: BLE001 - the process ends with it, and its supervisor is told

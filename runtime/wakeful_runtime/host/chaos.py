@@ -30,9 +30,11 @@ STORING_S = 0.002
 TRIES = 10_000
 """Turns of the loop in which the work is looked for at rest."""
 
-OOM_STEP = 64 * 1024 * 1024
+OOM_STEP = 16 * 1024 * 1024
 OOM_EVERY = 0.05
-"""Bytes taken a step, and seconds between: the control thread stays able to answer."""
+"""Bytes taken a step, and seconds between: the control thread stays able to answer, and a limit is in time."""
+
+_PENDING = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 
 
 class ChaosError(BaseException):
@@ -177,6 +179,24 @@ def throw_in_main_thread() -> None:
     """Raise in the main thread at its next bytecode, for work that is no task."""
     main = ctypes.c_ulong(threading.main_thread().ident or 0)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(main, ctypes.py_object(ChaosError))
+
+
+def in_main_thread(call: Callable[[], None]) -> Callable[[], None]:
+    """The same, made by the main thread between two of its bytecodes: it hangs at the user's own line.
+
+    A main thread that waits in a system call makes it when that returns.
+    """
+
+    def enter(_: int | None) -> int:
+        call()
+        return 0
+
+    entered = _PENDING(enter)
+
+    def begin() -> None:
+        ctypes.pythonapi.Py_AddPendingCall(entered, None)  # full only while the main thread runs no bytecode at all
+
+    return begin
 
 
 def kill() -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from tests.system.limits.burdens import Confined, Eater, Steady
 from tests.system.node.conftest import Harness
 
@@ -43,27 +40,6 @@ def test_near_the_limit_people_are_told_and_nothing_is_ended(harness: Harness) -
     assert alert["verdict"] == "memory"
     assert "of 210 MiB" in alert["words"]
     assert harness.row("m/eater")["incarnation"] == 1
-
-
-@pytest.fixture
-def memory_cgroup() -> Iterator[Path]:
-    """A memory cgroup of 64 MiB without swap; skips where none can be made."""
-    root = Path("/sys/fs/cgroup/memory")
-    limits = {"memory.limit_in_bytes": 64 * MIB, "memory.swappiness": 0}
-    if not root.is_dir():
-        root = Path("/sys/fs/cgroup")
-        limits = {"memory.max": 64 * MIB, "memory.swap.max": 0}
-    folder = root / f"wakeful-test-{os.getpid()}"
-    try:
-        folder.mkdir()
-        for name, value in limits.items():
-            (folder / name).write_text(str(value))
-    except OSError as error:
-        if folder.is_dir():
-            folder.rmdir()
-        pytest.skip(f"no memory cgroup can be made here: {error}")
-    yield folder
-    folder.rmdir()
 
 
 def test_the_kernels_oom_killer_is_told_apart_from_a_limit(harness: Harness, memory_cgroup: Path) -> None:

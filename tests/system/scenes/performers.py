@@ -40,6 +40,20 @@ class Walk(Session[Steps]):
             self.progress(done=state.done)
 
 
+class Strides(BlockingSession[Steps]):
+    """As `Walk`, in plain code."""
+
+    def run(self, task: str, pause: float = 0.05, family: bool = False) -> None:
+        state = self.resumed.state if self.resumed else Steps()
+        if family:
+            leave_family()
+        while True:
+            time.sleep(pause)
+            state = Steps(done=state.done + 1)
+            self.checkpoint("step", state)
+            self.progress(done=state.done)
+
+
 class StallsWhenResumed(Session[Steps]):
     """Its first life makes a checkpoint; every later one comes up and gets nowhere."""
 

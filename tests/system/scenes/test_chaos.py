@@ -10,7 +10,8 @@ from tests.system.node.conftest import Harness
 from tests.system.scenes import performers
 from tests.system.scenes.conftest import QUICK, at
 
-from wakeful import Child, Gateway, Monitor
+from wakeful import Child, Gateway, Limits, Monitor
+from wakeful.rules.memory import AGAIN, CALM
 from wakeful_runtime.processes import descendants
 
 SLACK = 0.5
@@ -23,6 +24,13 @@ HANGS = {
     "await-forever": ({"no_progress"}, QUICK.progress or 0.0),
     "no-progress": ({"no_progress", "livelock"}, QUICK.progress or 0.0),
 }
+BLOCKING_HANGS = {
+    "loop-block": ({"no_progress"}, QUICK.progress or 0.0),
+    "gil": ({"wedged"}, QUICK.progress or 0.0),
+    "await-forever": ({"no_progress"}, QUICK.progress or 0.0),
+}
+"""A BlockingSession has no loop to block: only progress and leases judge its main thread, whatever holds it."""
+
 DEATHS = {"kill": "killed", "error": "error", "orphan": "killed"}
 
 
@@ -32,11 +40,12 @@ def rest_line() -> str:
     return f"performers.py:{next(n for n, line in enumerate(lines, 1) if 'where it rests' in line)} in "
 
 
-def play(harness: Harness, mode: str) -> tuple[float, dict[str, Any]]:
+def play(
+    harness: Harness, mode: str, cls: type[Any] = performers.Walk, limits: Limits | None = None
+) -> tuple[float, dict[str, Any]]:
     """Inject it into a session with grandchildren; when, and the incident once the next life got somewhere."""
-    harness.start(
-        Gateway(Monitor("m", Child("w", performers.Walk, task="walk", args={"family": True}, heartbeat=QUICK)))
-    )
+    walker = Child("w", cls, task="walk", args={"family": True}, heartbeat=QUICK, limits=limits or Limits())
+    harness.start(Gateway(Monitor("m", walker)))
     harness.until_event("m/w", "checkpoint", count=3)
     family = set(descendants(harness.row("m/w")["pid"]))
     assert len(family) == 3
@@ -76,6 +85,18 @@ def test_a_hang_is_found_in_time_and_explained_and_recovered_from(harness: Harne
         assert rest_line() in exited["what"]
 
 
+@pytest.mark.parametrize("mode", BLOCKING_HANGS)
+def test_a_hang_of_a_blocking_session_is_judged_by_progress_alone(harness: Harness, mode: str) -> None:
+    began, incident = play(harness, mode, performers.Strides)
+    verdicts, threshold = BLOCKING_HANGS[mode]
+    confirmed = harness.until_event("m/w", "confirmed")
+    assert confirmed["verdict"] in verdicts
+    assert at(confirmed) - began <= threshold + SLACK
+    assert incident["verdict"] == confirmed["verdict"]
+    assert "performers.py:" in incident["evidence"]["line"]
+    assert incident["evidence"]["line"].endswith("in Strides.run" if mode != "gil" else "in run")
+
+
 @pytest.mark.parametrize("mode", DEATHS)
 def test_a_death_is_seen_at_once_and_recovered_from(harness: Harness, mode: str) -> None:
     began, incident = play(harness, mode)
@@ -87,6 +108,33 @@ def test_a_death_is_seen_at_once_and_recovered_from(harness: Harness, mode: str)
     assert incident["action"] == "restart"
     if mode == "error":
         assert rest_line() in incident["evidence"]["line"]
+
+
+def test_memory_that_grows_without_end_is_ended_by_its_limit(harness: Harness) -> None:
+    began, incident = play(harness, "oom", limits=Limits(memory="300MiB"))
+    confirmed = harness.until_event("m/w", "confirmed")
+    assert confirmed["verdict"] == "memory"
+    assert at(confirmed) - began <= CALM + AGAIN + SLACK
+    assert incident["verdict"] == "memory"
+    assert incident["thresholds"]["memory"] == 300 * 2**20
+    assert incident["facts"]["used"] > 300 * 2**20
+    assert incident["action"] == "restart"
+    assert harness.until_event("m/w", "exited")["kind"] == "memory"
+    assert any("in eat_memory" in stack for stack in incident["evidence"]["threads"])
+
+
+def test_memory_that_grows_without_a_limit_is_ended_by_the_kernel_and_told_apart(
+    harness: Harness, memory_cgroup: Path
+) -> None:
+    harness.start(Gateway(Monitor("m", Child("w", performers.Walk, task="walk", heartbeat=QUICK))))
+    harness.until_event("m/w", "checkpoint", count=3)
+    (memory_cgroup / "cgroup.procs").write_text(str(harness.row("m/w")["pid"]))
+    harness.call("chaos", path="m/w", mode="oom")
+    assert harness.until_event("m/w", "exited")["kind"] == "oom"
+    incident = harness.until(lambda: (row := harness.call("incidents", path="m/w")[0])["closed_at"] and row)
+    assert incident["verdict"] == "oom"
+    assert "the kernel's OOM killer" in incident["facts"]["words"]
+    assert incident["outcome"] == "recovered: incarnation 2 made progress"
 
 
 def test_p5_a_restart_alone_is_no_recovery(harness: Harness) -> None:
