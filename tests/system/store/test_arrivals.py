@@ -87,7 +87,7 @@ async def test_an_older_life_that_asks_is_not_told_in_the_place_of_the_present_o
 async def test_a_dead_letter_that_is_retried_is_told_of(asking: Asking, listener: Listener) -> None:
     await post(asking, "first")
     await listener.ask()
-    about = {"path": "t/x", "incarnation": 1}
+    about: dict[str, Any] = {"path": "t/x", "incarnation": 1}
     await listener.request("in_hand", id="first", **about)
     await listener.request("not_handled", id="first", error="never", final=True, **about)
     listener.told.clear()
