@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, time
+from collections.abc import Iterable
+from datetime import date, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from wakeful.errors import SpecError
-from wakeful.policy import Spec
-from wakeful.words import choice, no_others, zone
+from wakeful.lists import listed
+from wakeful.policy import Duration, Spec
+from wakeful.rules import hours as rules
+from wakeful.words import choice, no_others, positive, zone
 
 Severity = Literal["info", "warning", "error", "critical"]
-Otherwise = Literal["hold", "drop"]
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_HOURS = re.compile(r"(\S+)\s+(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})", re.ASCII)
-_OPTIONS = ("when", "otherwise", "least")
+_HOURS_OPTIONS = ("tz", "holidays")
+_OPTIONS = ("when", "otherwise", "least", "labels", "cooldown", "escalate", "escalate_after")
 
 
 class BusinessHours(Spec):
@@ -24,15 +25,24 @@ class BusinessHours(Spec):
     Attributes:
         hours: as written.
         tz: a zone's name; None: the gateway's, else the machine's.
+        holidays: days without any: `2026-12-25`, or `12-25` for each year.
     """
 
     hours: str
     tz: str | None
+    holidays: tuple[str, ...]
 
-    def __init__(self, hours: str, *, tz: str | None = None) -> None:
+    def __init__(
+        self,
+        hours: str,
+        *,
+        tz: str | None = None,
+        holidays: Iterable[str | date] = (),
+        **unknown: object,
+    ) -> None:
         of = f"BusinessHours({hours!r})"
-        _spans(hours, of)
-        super().__init__(hours=hours, tz=zone(tz, of))
+        no_others(unknown, _HOURS_OPTIONS, of)
+        super().__init__(hours=_hours(hours, of), tz=zone(tz, of), holidays=_holidays(holidays, of))
 
     def contains(self, at: datetime) -> bool:
         """Whether a moment is within them.
@@ -40,16 +50,7 @@ class BusinessHours(Spec):
         Args:
             at: aware; it is looked at in these hours' zone, or in its own if they have none.
         """
-        local = at.astimezone(ZoneInfo(self.tz)) if self.tz else at
-        now = local.time().replace(tzinfo=None)
-        for days, begin, end in _spans(self.hours, "BusinessHours"):
-            if begin < end:
-                inside = local.weekday() in days and begin <= now < end
-            else:  # over midnight: the part after it belongs to the day before
-                inside = (local.weekday() in days and now >= begin) or ((local.weekday() - 1) % 7 in days and now < end)
-            if inside:
-                return True
-        return False
+        return rules.week(self.hours, self.holidays).contains(at.astimezone(ZoneInfo(self.tz)) if self.tz else at)
 
 
 class Alert(Spec):
@@ -58,30 +59,46 @@ class Alert(Spec):
     Attributes:
         url: an Apprise URL, or `env:NAME`, `file:PATH`, which keep the secret out of the tree file.
         when: hours in which it may disturb; None: always.
-        otherwise: outside of them: "hold" until they begin, or "drop".
+        otherwise: outside of them: "hold" until they begin, or another Alert. Nothing is dropped.
         least: the least severity it is sent for.
+        labels: only for these paths, labels or agents, as patterns (`research/*`); empty: for all.
+        cooldown: the same trouble of the same path is told again after so many seconds at the earliest.
+        escalate: who is told if nobody acknowledges; None: nobody.
+        escalate_after: how long after the alert, in seconds.
     """
 
     url: str
     when: BusinessHours | None
-    otherwise: Otherwise
+    otherwise: Alert | Literal["hold"]
     least: Severity
+    labels: tuple[str, ...]
+    cooldown: float
+    escalate: Alert | None
+    escalate_after: float
 
     def __init__(
         self,
         url: str,
         *,
         when: BusinessHours | str | None = None,
-        otherwise: Otherwise = "hold",
+        otherwise: Alert | str = "hold",
         least: Severity = "warning",
+        labels: Iterable[str] = (),
+        cooldown: Duration = 600.0,
+        escalate: Alert | str | None = None,
+        escalate_after: Duration = 1800.0,
         **unknown: object,
     ) -> None:
         no_others(unknown, _OPTIONS, "Alert(…)")
         super().__init__(
             url=_url(url),
             when=_when(when),
-            otherwise=choice(otherwise, Otherwise, "Alert(…): otherwise"),
+            otherwise=_otherwise(otherwise),
             least=choice(least, Severity, "Alert(…): least"),
+            labels=tuple(_label(each) for each in listed(labels, "Alert(…): labels", "'research/*'")),
+            cooldown=positive(cooldown, "Alert(…): cooldown"),
+            escalate=None if escalate is None else alert(escalate),
+            escalate_after=positive(escalate_after, "Alert(…): escalate_after"),
         )
 
     def __repr__(self) -> str:
@@ -92,7 +109,7 @@ class Alert(Spec):
     __str__ = __repr__
 
     def plan(self) -> dict[str, Any]:
-        """The same as data: `url when {hours tz} otherwise least`."""
+        """The same as data: its attributes by name, alerts within it too."""
         return self.model_dump(mode="json")
 
 
@@ -123,6 +140,15 @@ def _url(value: object) -> str:
     )
 
 
+def _otherwise(value: Alert | str) -> Alert | Literal["hold"]:
+    if value == "hold":
+        return "hold"
+    try:
+        return alert(value)
+    except SpecError:
+        raise SpecError("Alert(…): otherwise: write 'hold', another Alert(…) or its URL") from None
+
+
 def _when(value: object) -> BusinessHours | None:
     if value is None or isinstance(value, BusinessHours):
         return value
@@ -131,30 +157,25 @@ def _when(value: object) -> BusinessHours | None:
     raise SpecError("Alert(…): when: write BusinessHours('mon-fri 09:00-18:00')")
 
 
-def _spans(hours: str, of: str) -> list[tuple[frozenset[int], time, time]]:
-    spans: list[tuple[frozenset[int], time, time]] = []
-    for part in re.split(r";\s*|,\s+", hours.strip().lower()):
-        match = _HOURS.fullmatch(part.strip())
+def _label(value: object) -> str:
+    if isinstance(value, str) and value.strip():
+        return value
+    raise SpecError(f"Alert(…): labels: {value!r} is no label; write a path or a pattern such as 'research/*'")
+
+
+def _hours(value: str, of: str) -> str:
+    try:
+        rules.week(value)
+    except ValueError as error:
+        raise SpecError(f"{of}: {str(error)!r} isn't days and hours; write 'mon-fri 09:00-18:00'") from None
+    return value
+
+
+def _holidays(values: Iterable[str | date], of: str) -> tuple[str, ...]:
+    found: list[str] = []
+    for value in listed(values, f"{of}: holidays", "'2026-12-25'"):
         try:
-            if match is None:
-                raise ValueError(part)
-            spans.append((_days(match[1]), _time(match[2], match[3]), _time(match[4], match[5])))
+            found.append(rules.holiday(value.isoformat()[:10] if isinstance(value, date) else str(value)))
         except ValueError:
-            raise SpecError(f"{of}: {part!r} isn't days and hours; write 'mon-fri 09:00-18:00'") from None
-    return spans
-
-
-def _time(hour: str, minute: str) -> time:
-    return time.max if (hour, minute) == ("24", "00") else time(int(hour), int(minute))
-
-
-def _days(text: str) -> frozenset[int]:
-    if text in ("daily", "*"):
-        return frozenset(range(7))
-    days: set[int] = set()
-    for part in text.split(","):
-        first, dash, last = part.partition("-")
-        begin = _DAYS.index(first[:3])
-        end = _DAYS.index(last[:3]) if dash else begin
-        days |= {day % 7 for day in range(begin, end + 1 if end >= begin else end + 8)}
-    return frozenset(days)
+            raise SpecError(f"{of}: holidays: {value!r} is no day; write '2026-12-25', or '12-25'") from None
+    return tuple(found)

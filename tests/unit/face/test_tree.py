@@ -179,6 +179,7 @@ def test_specs_are_frozen(spec: Any) -> None:
         (lambda: Job("j", every="15m", agent="a", overlaps="skip"), "did you mean 'overlap'"),
         (lambda: Alert("hello"), "Apprise"),
         (lambda: Alert("env:X", least="loud"), "'critical'"),  # type: ignore[arg-type]
+        (lambda: Alert("env:X", otherwise="drop"), "'hold'"),
         (lambda: BusinessHours("mon-fry 09:00-18:00"), "write 'mon-fri"),
         (lambda: BusinessHours("mon-fri"), "write 'mon-fri"),
         (lambda: Command(), "name the program"),
@@ -256,7 +257,13 @@ def tree() -> Gateway:
         ],
         alerts=[
             "env:DISCORD_ALERTS",
-            Alert("file:/run/secret", when=BusinessHours("mon-fri 09:00-18:00"), least="error"),
+            Alert(
+                "file:/run/secret",
+                when=BusinessHours("mon-fri 09:00-18:00"),
+                otherwise="discord://id/token",
+                least="error",
+                labels=["research/*"],
+            ),
         ],
         preload=["json"],
         timezone="Europe/Berlin",
@@ -283,11 +290,14 @@ def test_a_plan_is_the_tree_as_data() -> None:
     assert research.monitor.agents[0].blocking
     assert (plan.agents[0].agent, plan.agents[0].run_timeout) == ("researcher", 8 * 3600)
     assert (plan.schedule[0].expr, plan.schedule[1].every) == ("0 3 * * mon", 3600)
+    usual = {"labels": [], "cooldown": 600, "escalate": None, "escalate_after": 1800}
     assert plan.alerts[1] == {
         "url": "file:/run/secret",
-        "when": {"hours": "mon-fri 09:00-18:00", "tz": None},
-        "otherwise": "hold",
+        "when": {"hours": "mon-fri 09:00-18:00", "tz": None, "holidays": []},
+        "otherwise": {"url": "discord://id/token", "when": None, "otherwise": "hold", "least": "warning", **usual},
+        **usual,
         "least": "error",
+        "labels": ["research/*"],
     }
     assert (plan.preload, plan.timezone, plan.root.max_restarts, plan.root.within) == (
         ("json",),
@@ -299,6 +309,7 @@ def test_a_plan_is_the_tree_as_data() -> None:
 
 def test_a_secret_is_not_shown() -> None:
     assert "token" not in repr(Alert("discord://id/token"))
+    assert "token" not in repr(Alert("env:X", when="daily 09:00-18:00", otherwise="discord://id/token"))
     with pytest.raises(SpecError) as error:
         Alert("token without a scheme")
     assert "token" not in str(error.value)
