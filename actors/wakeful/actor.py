@@ -29,7 +29,8 @@ from wakeful.lease import Lease
 from wakeful.living import Living, make, settled
 from wakeful.policy import Duration
 from wakeful.ref import Ref
-from wakeful.resource import Resource, handling
+from wakeful.resource import Resource
+from wakeful.watched import handling
 
 __all__ = ["Actor", "HandlerSpec", "Living", "handler", "handlers_of", "make", "settled"]
 

@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar, TypeVarTuple, over
 
 from wakeful.actor import Living
 from wakeful.blocking_effects import BlockingEffects, finish
+from wakeful.blocking_resource import BlockingResource
 from wakeful.checkpoint import Checkpoint
 from wakeful.children import BlockingChildRun, Runs, RunsPlainly, started
 from wakeful.effects import Effects, Scope, Unknown
@@ -19,6 +20,7 @@ from wakeful.lease import Lease
 from wakeful.life import Life
 from wakeful.policy import Duration
 from wakeful.ref import BlockingRef
+from wakeful.watched import handling
 
 R = TypeVar("R")
 S = TypeVar("S")
@@ -148,6 +150,35 @@ class BlockingSession(Living, Generic[S]):
                 raise SpecError(f"once({key!r}): a BlockingSession awaits nothing; give a plain function")
         effects = self._attached.effects
         return finish(effects.once(key, fn, args, unknown=unknown, verify=verify, scope=scope))
+
+    def resource(
+        self,
+        name: str,
+        *,
+        open: Callable[[], R],  # noqa: A002 - the contract's word
+        probe: Callable[[R], Any],
+        close: Callable[[R], Any] | None = None,
+        every: Duration = 120,
+        timeout: Duration = 30,
+        kill: Callable[[R], Any] | None = None,
+        max_restarts: int = 5,
+        within: Duration = "10m",
+    ) -> BlockingResource[R]:
+        """As `Session.resource`: `with self.resource("browser", …) as browser:`, then `with browser.use() as b:`.
+
+        Args:
+            name: for people.
+            open: makes it; runs in the thread that uses it, as `close` does.
+            probe: runs in another thread, also while this one is blocked; raises or returns False if it is sick.
+            close: ends it.
+            every: between probes, seconds.
+            timeout: for one probe, seconds.
+            kill: ends one that hangs, in another thread; by default the processes that `open` started are killed.
+            max_restarts: how often it is replaced `within` before `use` raises ResourceLost for good.
+            within: seconds.
+        """
+        how = handling(name, open, probe, close, every, timeout, kill, max_restarts, within)
+        return BlockingResource(self._attached, how, self._check_waiting)
 
     @overload
     def spawn(self, cls: type[Runs[P, R]], *args: P.args, **kwargs: P.kwargs) -> BlockingChildRun[R]: ...

@@ -116,6 +116,12 @@ class Research(Session[Notes]):
         return notes
 
 
+class Plain(BlockingSession[Notes]):
+    def run(self, task: str) -> None:
+        with self.resource("b", open=Notes, probe=lambda notes: notes.done) as browser, browser.use() as live:
+            assert_type(live, Notes)
+
+
 async def opened() -> Notes:
     return Notes()
 

@@ -16,13 +16,26 @@ Identity = tuple[int, float]
 
 
 class StartedProcesses:
-    """Filled when the block ends; processes are known by pid and start time, so that a stranger is never meant."""
+    """Filled while the block lasts; processes are known by pid and start time, so that a stranger is never meant."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: set[Identity]) -> None:
         self.found: set[Identity] = set()
+        self._before = before
+        self._open = True
+
+    def note(self) -> None:
+        """Add what is new; until the block has ended, also each time they are to be killed."""
+        self.found |= _identities(descendants(os.getpid())) - self._before
+
+    def end(self) -> None:
+        """The block ends: what is started from now on is another's."""
+        self.note()
+        self._open = False
 
     def kill(self) -> int:
         """SIGKILL what is left of them and of what they started; how many were alive."""
+        if self._open:
+            self.note()
         killed: set[Identity] = set()
         for _ in range(ROUNDS):
             below = {each for pid, start in self.found if _is(pid, start) for each in _identities(descendants(pid))}
@@ -36,13 +49,12 @@ class StartedProcesses:
 
 @contextmanager
 def started_processes() -> Generator[StartedProcesses, None, None]:
-    """Notes every descendant that is new at the end of the block."""
-    before = _identities(descendants(os.getpid()))
-    started = StartedProcesses()
+    """Notes every descendant that is new since the block began."""
+    started = StartedProcesses(_identities(descendants(os.getpid())))
     try:
         yield started
     finally:
-        started.found |= _identities(descendants(os.getpid())) - before
+        started.end()
 
 
 def _identities(pids: list[int]) -> set[Identity]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -152,3 +154,79 @@ class Slowing(Session[int]):
         await asyncio.sleep(slow)
         self.progress(done=31, total=31)
         return 31
+
+
+ECHO = """
+import socketserver, subprocess, sys
+subprocess.Popen(["sleep", "3600"], start_new_session=True)
+class Echo(socketserver.StreamRequestHandler):
+    def handle(self):
+        for line in self.rfile:
+            self.wfile.write(line)
+server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo)
+server.daemon_threads = True
+print(server.server_address[1], flush=True)
+server.serve_forever()
+"""
+
+
+class Echoes:
+    """A program that says back what it is told, with a helper of its own, as a browser has."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen([sys.executable, "-c", ECHO], stdout=subprocess.PIPE, start_new_session=True)
+        assert self.process.stdout is not None
+        self.port = int(self.process.stdout.readline())
+        self.line = self.connect()
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=None)
+
+    def says(self, words: str) -> str:
+        """Blocks until it answers."""
+        return self.told(self.line, words)
+
+    def told(self, line: socket.socket, words: str) -> str:
+        line.sendall(f"{words}\n".encode())
+        if not (answer := line.recv(1000)):
+            raise ConnectionError("it is gone")
+        return answer.decode().strip()
+
+    def answers(self) -> bool:
+        with self.connect() as line:
+            return self.told(line, "?") == "?"
+
+    def close(self) -> None:
+        self.line.close()
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+class Speaker(BlockingSession[dict[str, object]]):
+    """Speaks with its echoes until they hang, then with those that replace them."""
+
+    def run(self, task: str, told: str) -> dict[str, object]:
+        lost = ""
+        with self.resource(
+            "echoes", open=Echoes, probe=Echoes.answers, close=Echoes.close, every=0.3, timeout=1.0
+        ) as echoes:
+            try:
+                with echoes.use() as first:
+                    Path(told).write_text(str(first.process.pid))
+                    for word in range(10_000_000):
+                        first.says(f"word {word}")
+                        if word == 0:
+                            self.checkpoint("spoke", {"word": word})
+            except ResourceLost as error:
+                lost = str(error)
+            with echoes.use() as second:
+                again = second.says("again")
+                return {
+                    "pid": os.getpid(),
+                    "lost": lost,
+                    "again": again,
+                    "first": first.process.pid,
+                    "second": second.process.pid,
+                }
