@@ -108,6 +108,8 @@ class Intake:
         _, _, base, path, incarnation, to, life, _ = frame[:8]
         if to != self._path or life > self._incarnation:
             raise CodecError(f"a batch for {to} (life {life}); this is {self._path} (life {self._incarnation})")
+        if 0 < life < self._incarnation:
+            return  # ZeroMQ kept it when that life died; its sender learns from our WELCOME that it was lost
         sender = self._senders.get(key) or self._meet(key, path, incarnation, base)
         count = len(runs[0].items) if len(runs) == 1 else sum([len(run.items) for run in runs])
         if not sender.arrived(base, count):

@@ -105,6 +105,7 @@ class Peer:
         self.outbox.close()
         self._drain.stop()
         self._monitor.stop()
+        self._redial.stop()
         self._socket.close()
         return self.outbox.backlog
 
@@ -260,7 +261,7 @@ class Peer:
         self.outbox.limit = max(1, min(BATCH, window // 2))
 
     def _replaced(self, incarnation: int, begun: int) -> None:
-        """Another life than before: what the old one had is gone, what it never got went to the new one."""
+        """Another life than before: what was sent to the old one is gone."""
         if self.incarnation:
             self._tell_lost(begun - self._consumed)
         for number, ask in list(self.asks.items()):

@@ -6,7 +6,9 @@ import asyncio
 import socket as plain
 from collections.abc import Callable
 
-from wakeful_runtime.transport.context import Socket
+import zmq
+
+from wakeful_runtime.transport.context import LINGER_MS, Socket
 
 LOOK_S = 0.001
 """Between looks whether somebody listens: 10 us each."""
@@ -49,10 +51,20 @@ class Redial:
         if loop is None or self._here():
             return
         if _listens(self._endpoint.removeprefix("ipc://")):
-            self._socket.disconnect(self._endpoint)  # it may be in the middle of a long pause
-            self._socket.connect(self._endpoint)
+            self._again()
         elif loop.time() < self._until:
             self._timer = loop.call_later(LOOK_S, self._look)
+
+    def _again(self) -> None:
+        """Dial by a new connection: the old one may be in the middle of a long pause.
+
+        What was sent to the life that is gone must not linger in the old one. It would connect to bring it there, take
+        this identity over from the new connection and end; the receiver then keeps a connection that leads nowhere.
+        """
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.disconnect(self._endpoint)
+        self._socket.setsockopt(zmq.LINGER, LINGER_MS)
+        self._socket.connect(self._endpoint)
 
 
 def _listens(file: str) -> bool:
