@@ -64,6 +64,7 @@ class ChildPlan(Plan):
         agent, label: what it was started from and called, for a session on demand.
         parent_run: the run that spawned it.
         run_id: the id of its first run, where whoever started it chose one.
+        not_before: wall time before which `run` isn't called; the life itself may begin earlier.
     """
 
     name: str
@@ -91,6 +92,7 @@ class ChildPlan(Plan):
     label: str | None = None
     parent_run: str | None = None
     run_id: str | None = None
+    not_before: float | None = None
 
 
 class MonitorPlan(Plan):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
-
-from cronsim import CronSim, CronSimError
 
 from wakeful.errors import SpecError
 from wakeful.plan import JobPlan
 from wakeful.policy import Duration, Spec
+from wakeful.rules.cron import SHORTEST_S, check_cron
 from wakeful.words import choice, name, no_others, positive, zone
 
 Misfire = Literal["skip", "run_once", "run_all"]
@@ -71,7 +70,7 @@ class Job(Spec):
             name=_job_name(name),
             expr=None if expr is None else _cron(expr, of),
             agent=_agent(agent, of),
-            every=None if every is None else positive(every, f"{of}: every"),
+            every=None if every is None else _every(every, of),
             at=None if at is None else _at(at, of),
             task=_task(task, of),
             tz=zone(tz, f"{of}: tz"),
@@ -116,16 +115,17 @@ def _task(value: object, of: str) -> str | None:
 
 
 def _cron(expr: str, of: str) -> str:
-    now = datetime.now(UTC)
     try:
-        next(CronSim(expr, now))
-    except (CronSimError, AttributeError) as error:
-        raise SpecError(
-            f"{of}: {expr!r} is no cron expression ({error}); write five fields, such as '0 3 * * mon'"
-        ) from None
-    except StopIteration:
-        raise SpecError(f"{of}: {expr!r} never comes; is that a day its month doesn't have?") from None
-    return expr
+        return check_cron(expr)
+    except ValueError as error:
+        raise SpecError(f"{of}: {error}") from None
+
+
+def _every(value: Duration, of: str) -> float:
+    seconds = positive(value, f"{of}: every")
+    if seconds < SHORTEST_S:
+        raise SpecError(f"{of}: every={value!r}: at least {SHORTEST_S:g} seconds")
+    return seconds
 
 
 def _at(value: object, of: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from wakeful_runtime.supervision.verbs import Verbs
 
 _POLL_S = 0.05
 _STORE_S = 5.0
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}", re.ASCII)
 
 
 OVER = ("done", "failed")
@@ -81,13 +83,16 @@ class Sessions:
 
     def _plan(self, args: Body) -> ChildPlan:
         agent = self._agent(args.get("agentId"))
-        run_id = uuid.uuid4().hex
-        name = args.get("label") or run_id[:12]
+        chosen = _chosen(args.get("runId"))
+        run_id = chosen or uuid.uuid4().hex
+        name = args.get("label") or chosen or run_id[:12]
         update: Body = {"name": name, "label": args.get("label"), "agent": agent.name, "run_id": run_id}
         given = dict(agent.args) | dict(args.get("args") or {})
         update["args"] = {**given, "task": args["task"]}
         if args.get("runTimeoutSeconds"):
             update["run_timeout"] = float(args["runTimeoutSeconds"])
+        if args.get("notBefore"):
+            update["not_before"] = float(args["notBefore"])
         if args.get("cleanup"):
             update["cleanup"] = args["cleanup"]
         if args.get("recovery"):
@@ -220,6 +225,19 @@ class Sessions:
             "lives": (await ask("lives", timeout=_STORE_S, path=path, limit=limit))["rows"],
             "checkpoints": (await ask("checkpoints", timeout=_STORE_S, path=path))["rows"],
         }
+
+
+def _chosen(run_id: object) -> str | None:
+    """A run id the caller chose, so that asking twice starts one session.
+
+    Raises:
+        NodeError: it can't be one: it names a directory.
+    """
+    if run_id is None:
+        return None
+    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
+        raise NodeError(f"runId {run_id!r}: write 8 to 64 letters, digits, '.', '_' and '-'")
+    return run_id
 
 
 def _gone(run: Body) -> Body:

@@ -153,6 +153,8 @@ class BlockingHost:
         self._loop.call_soon_threadsafe(self._begin_pump)
         self._ready = True
         stage.ready()
+        if stage.plan.not_before is not None:
+            life.call(stage.appointment.wait(), interruptible=True)
         result = session.run(**stage.plan.args)
         kept = conclude(session, result)
         met = session.postcondition(result)

@@ -101,6 +101,7 @@ class LoopHost:
     async def _run(self, stage: Stage, life: NodeLife, session: Session[Any]) -> ExitReason:
         self._pump = asyncio.get_running_loop().create_task(stage.mailbox.pump(), name="wakeful-handlers")
         self._pump.add_done_callback(self._pump_over)
+        await stage.appointment.wait()
         result = await session.run(**stage.plan.args)
         kept = conclude(session, result)
         met: Any = await settled(session.postcondition(result))

@@ -20,6 +20,7 @@ from wakeful.plan import ChildPlan
 from wakeful_runtime.clients.asyncclient import AsyncClient
 from wakeful_runtime.clients.client import Client
 from wakeful_runtime.host import dumps
+from wakeful_runtime.host.appointment import Appointment
 from wakeful_runtime.host.chaos import Chaos
 from wakeful_runtime.host.durable import Durables
 from wakeful_runtime.host.entry import entry
@@ -74,6 +75,7 @@ class Stage:
         self.mailbox: Mailbox
         self.store: StoreClient
         self.durables: Durables
+        self.appointment: Appointment
         self._table: dict[str, Handler] = {}
         self.chaos = Chaos(lifeline.postbox.post, work, lambda: self.clocks.waiting_for == "store")
         self._order = order
@@ -110,6 +112,7 @@ class Stage:
         birth = self._birth
         mailbox = self.mailbox = Mailbox(birth.directory, birth.path, birth.incarnation)
         self.store = StoreClient(birth.directory, f"{birth.path}#{birth.incarnation}")
+        self.appointment = Appointment(self.plan.not_before, self._go.run_id, self.clocks, self.store, self.log)
         mailbox.watch = self._watch
         self.durables = Durables(mailbox, self.store, self.log, fenced=self.fenced)
         mailbox.durable = self.durables.send

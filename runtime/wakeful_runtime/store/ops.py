@@ -8,7 +8,18 @@ from typing import Any
 
 from pydantic import ConfigDict, ValidationError, validate_call
 
-from wakeful_runtime.store import checkpoints, effects, incidents, journal_rows, lives, meta, placements, post, runs
+from wakeful_runtime.store import (
+    checkpoints,
+    effects,
+    incidents,
+    jobs,
+    journal_rows,
+    lives,
+    meta,
+    placements,
+    post,
+    runs,
+)
 from wakeful_runtime.store.work import Answer, Refusal, Work
 
 Body = Callable[..., Answer]
@@ -59,6 +70,9 @@ DURABLE: tuple[Body, ...] = (
     post.handled,
     post.deadletter_retry,
     post.deadletter_drop,
+    jobs.job_put,
+    jobs.job_remove,
+    jobs.job_fire,
 )
 
 RIDING_ALONG: tuple[Body, ...] = (
@@ -74,6 +88,8 @@ RIDING_ALONG: tuple[Body, ...] = (
     post.in_hand,
     post.not_handled,
     meta.meta_put,
+    jobs.job_run_set,
+    jobs.job_run_began,
 )
 
 READING: tuple[Body, ...] = (
@@ -91,6 +107,8 @@ READING: tuple[Body, ...] = (
     incidents.incident,
     post.deadletters,
     meta.meta_get,
+    jobs.jobs,
+    jobs.job_runs,
 )
 
 OPERATIONS: dict[str, Operation] = {

@@ -157,7 +157,41 @@ CREATE TABLE meta (
 ) WITHOUT ROWID;
 """
 
-STEPS: tuple[str, ...] = (FIRST,)
+JOBS = """
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    spec BLOB NOT NULL,
+    declared INTEGER NOT NULL,
+    enabled INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    cursor REAL NOT NULL,
+    anchor REAL NOT NULL,
+    failures INTEGER NOT NULL,
+    held_until REAL NOT NULL,
+    created_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE job_runs (
+    run_id TEXT PRIMARY KEY,
+    job_id TEXT NOT NULL,
+    job TEXT NOT NULL,
+    scheduled REAL NOT NULL,
+    manual INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    why TEXT NOT NULL,
+    path TEXT,
+    agent TEXT,
+    fired_at REAL NOT NULL,
+    began_at REAL,
+    finished_at REAL,
+    outcome TEXT,
+    UNIQUE (job_id, scheduled)
+) WITHOUT ROWID;
+CREATE INDEX job_runs_open ON job_runs (state) WHERE state IN ('due', 'queued', 'accepted');
+CREATE INDEX job_runs_fired ON job_runs (fired_at);
+"""
+
+STEPS: tuple[str, ...] = (FIRST, JOBS)
 """Step n leads from version n to n + 1."""
 
 VERSION = len(STEPS)

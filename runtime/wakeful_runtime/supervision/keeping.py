@@ -119,8 +119,12 @@ class Keeping:
 
     async def last_incarnation(self, path: str) -> int:
         """The highest incarnation the store gave to a path, 0 if none."""
+        return (await self.last_life(path))[0]
+
+    async def last_life(self, path: str) -> tuple[int, str | None]:
+        """The highest incarnation the store gave to a path, 0 if none, and the id of its run."""
         told = await self._lines.store.request("lives", path=path, limit=1)
-        return int(told["rows"][0]["incarnation"]) if told["rows"] else 0
+        return (int(told["rows"][0]["incarnation"]), str(told["rows"][0]["run_id"])) if told["rows"] else (0, None)
 
     def of_earlier_start(self, child: Child) -> bool:
         """Whether what is known of the child was saved under an earlier `wakeful run`."""

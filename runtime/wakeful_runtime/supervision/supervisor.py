@@ -307,22 +307,28 @@ class Supervisor:
     # children that come and go
 
     async def add(self, plan: ChildPlan, *, exempt: bool = False, timeout: float = 30.0) -> Child:
-        """Start a spawned child.
+        """Start a spawned child; one that was asked for before, by its run id, is the same child.
 
         Raises:
             NodeError: refused (a limit, the name lives), or not begun in time.
         """
+        child = Child(plan, self.path_of(plan.name))
+        last, run_id = await self.keeping.last_life(child.path)
         known = self.children.get(plan.name)
         state = self.rule.child(plan.name)
         if known is not None and state is not None and not state.over:
+            if plan.run_id is not None and known.plan.run_id == plan.run_id:
+                await self.keeping.flush()
+                return known
             raise NodeError(f"{known.path} is running")
-        child = Child(plan, self.path_of(plan.name))
-        last = await self.keeping.last_incarnation(child.path)
+        if plan.run_id is not None and run_id == plan.run_id:
+            return child
         self.children[plan.name] = child
         waiter = self.answers[plan.name] = asyncio.get_running_loop().create_future()
         self.tell(e.ChildAdded(plan, last, exempt))
         added = self.rule.child(plan.name)
         if added is not None and added.status == "waiting":
+            await self.keeping.flush()
             return child  # accepted, and waiting for its turn
         try:
             async with asyncio.timeout(timeout):
