@@ -125,7 +125,7 @@ def _missed(time: float, rule: Rule, now: float) -> Firing:
     if late > rule.grace:
         why = f"nobody was there to start it for {span(late)}, and its grace is {span(rule.grace)}"
     else:
-        why = f"nobody was there to start it for {span(late)}; a later time of the job is started (misfire={rule.misfire})"
+        why = f"nobody was there to start it for {span(late)}; a later time is started (misfire={rule.misfire})"
     return Firing(time, "missed", why)
 
 
