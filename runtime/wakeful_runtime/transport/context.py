@@ -43,22 +43,23 @@ def router(endpoint: str) -> Socket:
     return socket
 
 
-def dealer(identity: bytes, *, keep: bool = False) -> Socket:
-    """A DEALER, not yet connected, that reconnects in milliseconds.
+def dealer(identity: bytes, *, keep: bool = False, reconnect: bool = True) -> Socket:
+    """A DEALER, not yet connected.
 
     Args:
         identity: what the other side knows it by.
         keep: what is sent without a connection waits for the next one, and what was received before a connection broke
             can still be read. Otherwise both are gone with the connection, and each new connection announces itself to
             the other side with an empty message.
+        reconnect: in milliseconds; otherwise a connection that broke, and what was sent into it, is gone for good.
     """
     socket = _socket(zmq.DEALER)
     socket.setsockopt(zmq.ROUTING_ID, identity)
     if not keep:
         socket.setsockopt(zmq.IMMEDIATE, 1)
         socket.setsockopt(zmq.PROBE_ROUTER, 1)
-    socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
-    socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
+    socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS if reconnect else -1)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS if reconnect else 0)
     return socket
 
 

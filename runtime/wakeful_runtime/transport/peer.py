@@ -77,7 +77,6 @@ class Peer:
         self.outbox = Outbox(path, self._soon, self._push)
         self.asks: dict[int, Ask] = {}
         self._home = home
-        self._endpoint = endpoint
         self._sent = self._consumed = 0
         self._dead = self._told_lost = 0
         self._here = self._scheduled = False
@@ -85,18 +84,17 @@ class Peer:
         self._run_heads: dict[tuple[Shape, int], bytes] = {}
         self._grant(FIRST_WINDOW)
         self._log = structlog.get_logger("wakeful.mailbox")
-        self._socket: Socket = dealer(identity_of(home.path, home.incarnation), keep=True)
+        self._socket: Socket = dealer(identity_of(home.path, home.incarnation), keep=True, reconnect=False)
         self._write, self._receive = quick(self._socket)
         self._monitor = ConnectionMonitor(self._socket, self._hello, self._disconnected)
         self._connected = False
-        self._redial = Redial(self._socket, endpoint, lambda: self._connected)
         self._drain = Drain(self._socket, self._take)
+        self._redial = Redial(self._socket, endpoint, lambda: self._connected, self._drain.events)
 
     def open(self) -> None:
         """Dial; each connection begins with a HELLO, and nothing else is sent before its WELCOME."""
         self._monitor.start(self._home.loop)
         self._drain.start(self._home.loop)
-        self._socket.connect(self._endpoint)
         self._redial.begin(self._home.loop)
 
     def close(self) -> int:

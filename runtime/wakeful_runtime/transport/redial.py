@@ -1,43 +1,63 @@
-"""Dials anew within a millisecond or two when the other side comes (back): ZeroMQ's own pauses double with each try."""
+"""Dials whoever listens at an endpoint, within a millisecond or two of its coming (back), and never twice at once.
+
+ZeroMQ's own reconnecting is off: its pauses double with each try, and a connection it makes while another is dialled
+fights it for the identity. The receiver then keeps the loser, which leads nowhere.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket as plain
 from collections.abc import Callable
 
 import zmq
 
-from wakeful_runtime.transport.context import LINGER_MS, Socket
+from wakeful_runtime.transport.context import LINGER_MS, POLLOUT, Socket
 
 LOOK_S = 0.001
 """Between looks whether somebody listens: 10 us each."""
 
 FOR_S = 0.25
-"""How long after a loss it looks; a life that takes longer to come back is found by ZeroMQ, ten times a second."""
+"""How long after a loss it looks that often."""
+
+LATER_S = 0.1
+"""Between looks after that."""
+
+PATIENCE_S = 0.5
+"""What a handshake may take before it is dialled anew; doubled with each try: a stopped process takes its time."""
+
+MOST_PATIENCE_S = 10.0
 
 
 class Redial:
-    """Watches an endpoint for a short while, from a loss (or the first dial) on.
+    """Keeps one socket connected to one endpoint.
 
     Args:
+        socket: a DEALER that doesn't reconnect by itself.
         here: whether the connection stands; nothing is done then.
+        events: looks at the socket's EVENTS, and sees to it that what they tell of is read.
     """
 
-    def __init__(self, socket: Socket, endpoint: str, here: Callable[[], bool]) -> None:
+    def __init__(self, socket: Socket, endpoint: str, here: Callable[[], bool], events: Callable[[], int]) -> None:
         self._socket = socket
         self._endpoint = endpoint
         self._here = here
+        self._events = events
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._until = 0.0
+        self._often_until = 0.0
+        self._dialled: float | None = None
+        self._patience = PATIENCE_S
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """The connection is gone, or has yet to be made."""
+        self.stop()
         self._loop = loop
-        self._until = loop.time() + FOR_S
-        if self._timer is None:
-            self._timer = loop.call_later(LOOK_S, self._look)
+        self._often_until = loop.time() + FOR_S
+        self._dialled = None
+        self._patience = PATIENCE_S
+        self._look()
 
     def stop(self) -> None:
         """Before the socket is closed."""
@@ -50,28 +70,29 @@ class Redial:
         loop = self._loop
         if loop is None or self._here():
             return
-        if _listens(self._endpoint.removeprefix("ipc://")):
-            self._again()
-        elif loop.time() < self._until:
-            self._timer = loop.call_later(LOOK_S, self._look)
+        now = loop.time()
+        if self._dialled is not None and now >= self._dialled + self._patience:
+            self._hang_up()
+        if self._dialled is None and not self._events() & POLLOUT and _listens(self._endpoint):
+            self._dialled = now
+            self._socket.connect(self._endpoint)
+        self._timer = loop.call_later(LOOK_S if now < self._often_until else LATER_S, self._look)
 
-    def _again(self) -> None:
-        """Dial by a new connection: the old one may be in the middle of a long pause.
-
-        What was sent to the life that is gone must not linger in the old one. It would connect to bring it there, take
-        this identity over from the new connection and end; the receiver then keeps a connection that leads nowhere.
-        """
+    def _hang_up(self) -> None:
+        """Give a dial up, and what lingers in it; until it is gone the socket can still be written to."""
+        self._dialled = None
+        self._patience = min(2 * self._patience, MOST_PATIENCE_S)
         self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.disconnect(self._endpoint)
+        with contextlib.suppress(zmq.ZMQError):  # it is gone already
+            self._socket.disconnect(self._endpoint)
         self._socket.setsockopt(zmq.LINGER, LINGER_MS)
-        self._socket.connect(self._endpoint)
 
 
-def _listens(file: str) -> bool:
+def _listens(endpoint: str) -> bool:
     with plain.socket(plain.AF_UNIX, plain.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:
-            probe.connect(file)
+            probe.connect(endpoint.removeprefix("ipc://"))
         except OSError:
             return False
     return True

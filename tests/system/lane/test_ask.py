@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -43,6 +45,15 @@ async def sleep(message: Sleep) -> int:
 
 def shatter(message: Break) -> int:
     raise ValueError(message.text)
+
+
+def _is(life: int) -> Callable[[Who], int]:
+    return lambda message: life
+
+
+def _see_nothing(seconds: float) -> None:
+    """ZeroMQ's own threads go on, this loop doesn't."""
+    time.sleep(seconds)
 
 
 def refuse(message: Refuse) -> int:
@@ -317,6 +328,20 @@ async def test_an_ask_ends_exactly_once_while_lives_come_and_go(lanes: Lanes) ->
         await asyncio.gather(*asking)
     assert set(endings) <= {True, "dead"}
     assert True in endings
+
+
+async def test_what_was_sent_to_a_life_just_dead_does_not_cut_its_sender_off_from_the_next(lanes: Lanes) -> None:
+    client = await lanes.open("a")
+    for life in range(1, 31):
+        receiver = await lanes.open("b", life, (Who, _is(life)))
+        for _ in range(5):
+            with contextlib.suppress(ActorDead):  # the one that was sent before this loop saw the old connection break
+                assert await client.ask("b", Who(), 10.0) == life
+            await asyncio.sleep(0.004)
+        await lanes.close(receiver)
+        _see_nothing(0.01)
+        late = asyncio.ensure_future(client.ask("b", Who(), 10.0))
+        late.add_done_callback(asyncio.Future.exception)
 
 
 async def test_an_actor_that_blocks_its_loop_delays_but_loses_nothing(lanes: Lanes) -> None:
