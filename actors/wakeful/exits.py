@@ -115,6 +115,7 @@ class Evidence(BaseModel):
         log: the last log lines.
         checkpoint: name and number of the last checkpoint.
         lease: the open lease.
+        last_seen: the line of the user's it was at when it last answered, and how many seconds before: `line age_s`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -126,3 +127,4 @@ class Evidence(BaseModel):
     log: tuple[str, ...] = ()
     checkpoint: dict[str, Any] | None = None
     lease: dict[str, Any] | None = None
+    last_seen: dict[str, Any] | None = None

@@ -36,6 +36,7 @@ ROW: dict[str, Any] = {
     "progress_age_s": 3.0,
     "checkpoint": "scraped",
     "memory_mb": 41.7,
+    "line": "agents.py:38 in fetch",
 }
 LIFE = {"began_at": "2026-01-03T22:00:30.000Z"}
 
@@ -62,7 +63,9 @@ def test_an_incident_is_five_lines() -> None:
 def test_what_is_healthy_is_five_lines_too() -> None:
     lines = why_lines(why(ROW, None, LIFE, now=NOW))
     assert lines[0].startswith("research/weekly, life 4: running, healthy since ")
-    assert lines[2] == "  seen: answered 0.4 s ago, got on 3.0 s ago, checkpoint 'scraped', 42 MB"
+    assert (
+        lines[2] == "  seen: answered 0.4 s ago at agents.py:38 in fetch, got on 3.0 s ago, checkpoint 'scraped', 42 MB"
+    )
     assert lines[3:] == [
         "  done: nothing: nothing is wrong with it",
         "  next: nothing to do; its log: wakeful logs research/weekly",

@@ -12,6 +12,9 @@ from typing import Any
 
 from wakeful.errors import CodecError
 
+LINE = 500
+"""Characters of a line's place that are kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -52,6 +55,7 @@ class Pulse:
         handled: messages handled in this life.
         depth: messages waiting in the mailbox.
         checkpoint: the last one, or None.
+        line: the line of the user's it was at, `file.py:123 in fetch`; empty if none was seen. Judges nothing.
     """
 
     ready: bool = True
@@ -70,6 +74,7 @@ class Pulse:
     handled: int = 0
     depth: int = 0
     checkpoint: CheckpointFacts | None = None
+    line: str = ""
 
 
 def read_pulse(body: Mapping[str, Any]) -> Pulse:
@@ -97,6 +102,7 @@ def read_pulse(body: Mapping[str, Any]) -> Pulse:
             handled=int(_number(body.get("handled")) or 0),
             depth=int(_number(body.get("depth")) or 0),
             checkpoint=_checkpoint(body.get("checkpoint")),
+            line=(_text(body.get("line")) or "")[:LINE],
         )
     except (TypeError, ValueError, KeyError, OverflowError) as error:
         raise CodecError(f"facts of a child that aren't what they should be: {error}") from None

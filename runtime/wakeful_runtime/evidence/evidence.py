@@ -18,7 +18,7 @@ from wakeful.errors import NodeError
 from wakeful.exits import Evidence
 from wakeful.rules.facts import Facts
 from wakeful_runtime.directory import NodeDirectory
-from wakeful_runtime.evidence.hungline import hung_at
+from wakeful_runtime.evidence.hungline import hung_at, shortened
 from wakeful_runtime.evidence.vitals import look, small_file
 from wakeful_runtime.processes import children, read_stat, threads
 from wakeful_runtime.supervision.child import Present
@@ -86,6 +86,7 @@ async def collect(
         log=await log,
         checkpoint=_checkpoint(present.facts),
         lease=_lease(present.facts),
+        last_seen=last_seen(present.facts),
     )
     line = await _in_time(asyncio.to_thread(hung_at, tasks, stacks, text), "", max(deadline, time.monotonic() + 0.2))
     return Found(evidence, line)
@@ -228,6 +229,14 @@ def _lease(facts: Facts | None) -> dict[str, Any] | None:
         "left_s": round(lease.until - now, 3),
         "blocking": lease.blocking,
     }
+
+
+def last_seen(facts: Facts | None) -> dict[str, Any] | None:
+    """Where it was when it last answered: all there is of a process that can't be asked any more."""
+    answer = facts.answer if facts else None
+    if answer is None or not answer.pulse.line:
+        return None
+    return {"line": shortened(answer.pulse.line), "age_s": round(time.monotonic() - answer.at, 3)}
 
 
 def _size(file: str) -> int:

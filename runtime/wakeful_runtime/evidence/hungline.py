@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from wakeful_runtime.tree.blame import is_users
 
 _LINE = re.compile(r"^\s+(.+):(\d+) in (.+)$")
+_PLACE = re.compile(r"^(.+):(\d+) in (.+)$")
 _DUMPED = re.compile(r'^\s+File "(.+)", line (\d+) in (.+)$')
 _RAISED = re.compile(r'^\s+File "(.+)", line (\d+), in (.+)$')
 _LOOPS = ("run_forever", "run_until_complete")
@@ -46,6 +47,12 @@ def raised_in(trace: str, *, users: Users = is_users) -> str:
         if match and users(match[1]):
             return _shown(match[1], match[2], match[3])
     return ""
+
+
+def shortened(line: str) -> str:
+    """The same, its file relative to the current directory where that is shorter; `file.py:123 in fetch`."""
+    match = _PLACE.match(line)
+    return _shown(match[1], match[2], match[3]) if match else line
 
 
 def _inside_loop(stack: str) -> str:

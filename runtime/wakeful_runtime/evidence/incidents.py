@@ -24,6 +24,7 @@ _DAY_LINES = 10
 _AGES = {"beat_age_s": "answered", "progress_age_s": "got on"}
 _WELL = frozenset({"healthy", "waiting", "busy", "starting"})
 _WIDE = 200
+_MUTE = {"T": "stopped", "t": "stopped", "D": "stuck in the kernel", "gone": "gone", "Z": "gone", "X": "gone"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ def _head(row: Row) -> str:
 def _seen(row: Row) -> str:
     facts = _mapping(row, "facts")
     told = [f"{word} {span(float(facts[key]))} ago" for key, word in _AGES.items() if facts.get(key) is not None]
+    told = [f"{told[0]} at {facts['line']}", *told[1:]] if told and facts.get("line") else told
     told += [f"checkpoint {facts['checkpoint']!r}"] if facts.get("checkpoint") else []
     told += [f"{facts['memory_mb']:.0f} MB"] if facts.get("memory_mb") else []
     return ", ".join(told) or "nothing of it runs now"
@@ -190,7 +192,18 @@ def _where(row: Row) -> str:
     evidence = _mapping(row, "evidence")
     line, lease = evidence.get("line"), _mapping(evidence, "lease")
     under = f" under the lease {lease['what']!r}" if lease.get("what") else ""
-    return f"{line}{under}" if line else f"no line of yours was seen{under}"
+    seen = _mapping(evidence, "last_seen")
+    if line:
+        return f"{line}{under}"
+    if seen:
+        ago = span(float(seen["age_s"]))
+        return f"{seen['line']} when it last answered, {ago} before: what is {_mute(row)} can't be asked{under}"
+    return f"no line of yours was seen{under}"
+
+
+def _mute(row: Row) -> str:
+    state = str(_mapping(_mapping(row, "evidence"), "process").get("state") or "gone")
+    return _MUTE.get(state, "silent")
 
 
 def _next(row: Row) -> str:

@@ -11,7 +11,17 @@ Row = Mapping[str, Any]
 DAY = timedelta(days=1)
 """A closed incident explains what is seen now for so long; `why` alone looks back as far."""
 
-_SEEN = ("beat_age_s", "progress_age_s", "checkpoint", "progress", "note", "waiting_for", "memory_mb", "restarts")
+_SEEN = (
+    "beat_age_s",
+    "progress_age_s",
+    "checkpoint",
+    "progress",
+    "note",
+    "waiting_for",
+    "line",
+    "memory_mb",
+    "restarts",
+)
 
 
 def why(row: Row, incident: Row | None, life: Row | None, *, now: datetime | None = None) -> dict[str, Any]:

@@ -68,9 +68,9 @@ def threads() -> list[str]:
 def chain(awaitable: object) -> list[str]:
     """The lines an awaitable is suspended at, outermost first."""
     lines: list[str] = []
-    for item in _steps(awaitable):
+    for item in steps(awaitable):
         if isinstance(item, _SUSPENDED):
-            frame = _frame(item)
+            frame = frame_of(item)
             if frame is not None:
                 lines.append(_line(frame))
         elif isinstance(item, asyncio.Task):
@@ -121,7 +121,7 @@ def _task_text(task: AnyTask, parent: AnyTask | None, children: list[AnyTask]) -
     return "\n".join(lines)
 
 
-def _steps(awaitable: object) -> Iterator[object]:
+def steps(awaitable: object) -> Iterator[object]:
     """Everything on the way from an awaitable to the future it is suspended on."""
     seen: set[int] = set()
     item: object = awaitable
@@ -133,7 +133,7 @@ def _steps(awaitable: object) -> Iterator[object]:
 
 
 def _next(item: object) -> object:
-    frame = _frame(item)
+    frame = frame_of(item)
     if frame is not None and frame.f_code is _GOES_ON:
         begun: object = frame.f_locals.get("work")  # a handler the mailbox began in its reader
         return begun
@@ -149,7 +149,7 @@ def _next(item: object) -> object:
 
 def _end(awaitable: object) -> object:
     """The future an awaitable is suspended on, a gather or a plain future; None when a task's chain is running."""
-    last = [None, *_steps(awaitable)][-1]
+    last = [None, *steps(awaitable)][-1]
     return last if last is not None and isinstance(last, _FUTURE) else None
 
 
@@ -199,7 +199,8 @@ def _worker(future: object) -> list[str]:
     return ["  queued for a thread"]
 
 
-def _frame(item: object) -> FrameType | None:
+def frame_of(item: object) -> FrameType | None:
+    """Where a coroutine or a generator is suspended; None for anything else, and for one that has ended."""
     frame: FrameType | None = None
     for kind, name in _FRAMES.items():
         if isinstance(item, kind):

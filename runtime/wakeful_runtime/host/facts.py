@@ -53,6 +53,7 @@ class LifeClocks:
         self._leases: dict[int, LeaseState] = {}
         self._checkpoint: dict[str, Any] | None = None
         self._mailbox: Callable[[], MailboxFacts] = MailboxFacts
+        self._whereabouts: Callable[[], str] = str
 
     def starting(self) -> None:
         """User code begins: the progress clock starts here."""
@@ -75,6 +76,10 @@ class LifeClocks:
     def mailbox(self, read: Callable[[], MailboxFacts]) -> None:
         """Where the queue's figures come from; `read` is called by the control thread."""
         self._mailbox = read
+
+    def whereabouts(self, read: Callable[[], str]) -> None:
+        """Where the line of the user's that it is at comes from; `read` is called by the control thread."""
+        self._whereabouts = read
 
     def acted(self) -> None:
         """An act of the run's own: the progress clock is set to now."""
@@ -166,6 +171,7 @@ class LifeClocks:
             }
         mailbox = self._mailbox()
         facts |= {"in_hand_since": mailbox.in_hand_since, "handled": mailbox.handled, "depth": mailbox.depth}
+        facts["line"] = self._whereabouts()
         facts["switches"] = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
         return facts
 

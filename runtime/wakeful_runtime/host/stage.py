@@ -31,6 +31,7 @@ from wakeful_runtime.host.lastwords import STATUS, describe
 from wakeful_runtime.host.lifeline import Lifeline
 from wakeful_runtime.host.nodelife import NodeLife, Ties
 from wakeful_runtime.host.orders import Answer
+from wakeful_runtime.host.whereabouts import whereabouts
 from wakeful_runtime.host.zombies import Zombies
 from wakeful_runtime.store.client import StoreClient
 from wakeful_runtime.transport.mailbox import Handler, Mailbox
@@ -118,6 +119,7 @@ class Stage:
         mailbox.durable = self.durables.send
         mailbox.on_dead_letter = self._dead_letter
         self.clocks.mailbox(lambda: MailboxFacts(mailbox.in_hand_since, mailbox.handled, mailbox.depth))
+        self.clocks.whereabouts(lambda: whereabouts(self._work()))
         await mailbox.open()
         self._postbox.attach(self._loop)
 

@@ -72,7 +72,8 @@ async def _explain(supervisor: Supervisor, child: Child, present: Present, incid
 def _hung_in(what: str, found: Found) -> str:
     """The line and the lease, for those who read only this: the next life (`previous`), `ps`, the journal."""
     lease = str((found.evidence.lease or {}).get("what") or "")
-    at = f", at {found.line}" if found.line else ""
+    seen = found.evidence.last_seen
+    at = f", at {found.line}" if found.line else f", last seen at {seen['line']}" if seen else ""
     return f"{at}, in {lease!r}" if lease and lease not in what else at
 
 

@@ -13,7 +13,7 @@ from wakeful.errors import NodeError
 from wakeful.exits import Evidence, ExitReason, Verdict
 from wakeful.rules.judgement import POLICIES
 from wakeful.rules.words import span
-from wakeful_runtime.evidence.evidence import last_lines
+from wakeful_runtime.evidence.evidence import last_lines, last_seen
 from wakeful_runtime.evidence.hungline import raised_in
 from wakeful_runtime.evidence.incidents import Incident
 from wakeful_runtime.store.client import StoreRefused
@@ -146,6 +146,7 @@ class IncidentBook:
             log=log,
             checkpoint=asdict(pulse.checkpoint) if pulse and pulse.checkpoint else None,
             lease=asdict(pulse.lease) if pulse and pulse.lease else None,
+            last_seen=last_seen(present.facts),
         )
         self.add(incident, evidence={**evidence.model_dump(mode="json"), "line": raised_in(reason.detail)})
 

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from wakeful.rules.facts import Pulse
+from wakeful_runtime.evidence.hungline import shortened
 from wakeful_runtime.evidence.vitals import tree_memory
 from wakeful_runtime.supervision.child import Body, Child, Present
 
@@ -70,6 +71,7 @@ def _row(supervisor: Supervisor, child: Child) -> Body:
         "words": present.judgement.words if present is not None and present.judgement is not None else "",
         "note": pulse.note if pulse is not None else None,
         "progress": [pulse.done, pulse.total] if pulse is not None and pulse.done is not None else None,
+        "line": shortened(pulse.line) if pulse is not None and pulse.line else None,
         "waiting_for": pulse.waiting_for if pulse is not None else None,
         "failures_in_a_row": state.failures_in_a_row if state is not None else 0,
         "last_exit": str(state.last) if state is not None and state.last is not None else None,

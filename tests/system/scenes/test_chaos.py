@@ -47,6 +47,7 @@ def play(
     walker = Child("w", cls, task="walk", args={"family": True}, heartbeat=QUICK, limits=limits or Limits())
     harness.start(Gateway(Monitor("m", walker)))
     harness.until_event("m/w", "checkpoint", count=3)
+    harness.until(lambda: harness.row("m/w")["line"])  # it has answered a probe since it works
     family = set(descendants(harness.row("m/w")["pid"]))
     assert len(family) == 3
     harness.call("chaos", path="m/w", mode=mode)
@@ -78,8 +79,10 @@ def test_a_hang_is_found_in_time_and_explained_and_recovered_from(harness: Harne
     assert incident["evidence"]["process"]["pid"]
     exited = harness.until_event("m/w", "exited")
     assert exited["kind"] in verdicts
-    if mode == "stop":  # nothing of a stopped process can tell where it is
+    if mode == "stop":  # nothing of a stopped process can tell where it is: it was asked before
         assert incident["evidence"]["process"]["state"] == "T"
+        assert rest_line() in incident["evidence"]["last_seen"]["line"]
+        assert f"last seen at {incident['evidence']['last_seen']['line']}" in exited["what"]
     else:
         assert rest_line() in incident["evidence"]["line"]
         assert rest_line() in exited["what"]
@@ -108,6 +111,8 @@ def test_a_death_is_seen_at_once_and_recovered_from(harness: Harness, mode: str)
     assert incident["action"] == "restart"
     if mode == "error":
         assert rest_line() in incident["evidence"]["line"]
+    else:
+        assert "performers.py:" in incident["evidence"]["last_seen"]["line"]
 
 
 def test_memory_that_grows_without_end_is_ended_by_its_limit(harness: Harness) -> None:
