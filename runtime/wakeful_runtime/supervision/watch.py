@@ -15,8 +15,9 @@ from wakeful.errors import CodecError
 from wakeful.exits import ExitReason, Verdict
 from wakeful.rules import doubt as doubts
 from wakeful.rules.events import Condemned, Progressed
-from wakeful.rules.facts import Answer, Facts, Probe, Pulse, read_pulse
+from wakeful.rules.facts import Answer, Facts, Probe, read_pulse
 from wakeful.rules.judgement import Judgement
+from wakeful.rules.routine import is_routine
 from wakeful.rules.verdict import judge
 from wakeful_runtime.evidence.incidents import Incident, incident_of
 from wakeful_runtime.evidence.vitals import clocks, look
@@ -32,13 +33,6 @@ SUSPICIOUS_TICK = 0.25
 
 COALESCE = 0.01
 """Seconds a look may wait for others that fall due meanwhile: one wake-up for all. Early would be for nothing."""
-
-CALM = frozenset({Verdict.HEALTHY, Verdict.WAITING})
-
-
-def _judged_by(pulse: Pulse) -> tuple[object, ...]:
-    """What of an answer can bring a deadline nearer; an act of its own (`progress_at`) only moves one away."""
-    return pulse.state, pulse.waiting_for, pulse.progress_stands, pulse.lease, pulse.blocking_until, pulse.in_hand_since
 
 
 class Watch:
@@ -122,22 +116,14 @@ class Watch:
         sent_at = facts.sent_at(nonce)
         answer = Answer(nonce, now if sent_at is None else sent_at, now, float(body.get("loop_age") or 0.0), pulse)
         before = facts.answer.pulse.checkpoint if facts.answer else None
-        routine = sent_at is not None and self._is_routine(present, facts, answer)
+        routine = sent_at is not None and facts.doubt.at == self._doubt.at
+        routine = routine and is_routine(facts, present.judgement, answer)
         present.facts = facts.answered(answer)
         if present.facts.probe is None:
             self._asked.discard(child.name)
         self._progress(child, present, before is None or pulse.checkpoint != before)
         if not routine:
             self._judge(child, present, now)
-
-    def _is_routine(self, present: Present, facts: Facts, answer: Answer) -> bool:
-        """A healthy child's answer that changes nothing it is judged by: the judgement that is due anyway will do."""
-        known, judgement = facts.answer, present.judgement
-        if known is None or judgement is None or judgement.verdict not in CALM or facts.looks:
-            return False
-        if judgement.suspect or judgement.alert or facts.ready_at is None or facts.doubt.at != self._doubt.at:
-            return False
-        return answer.loop_age == known.loop_age == 0.0 and _judged_by(answer.pulse) == _judged_by(known.pulse)
 
     def _progress(self, child: Child, present: Present, new_checkpoint: bool) -> None:
         facts = present.facts
