@@ -44,6 +44,7 @@ def keep(
     directory: NodeDirectory,
     enter: Enter,
     *,
+    warm: Callable[[], None] = lambda: None,
     preload: Sequence[str] = (),
     on_ready: OnReady | None = None,
     timing: InitTiming | None = None,
@@ -54,6 +55,7 @@ def keep(
 
     Args:
         enter: what every process of the node runs after its birth.
+        warm: run ahead of need by the process that stands by for the next birth; knows no path, runs no user code.
         preload: modules to share besides the runtime's.
 
     Raises:
@@ -61,7 +63,9 @@ def keep(
     """
     directory.create()
     if os.getpid() == 1:
-        return as_first_process(lambda: keep(directory, enter, preload=preload, on_ready=on_ready, timing=timing))
+        return as_first_process(
+            lambda: keep(directory, enter, warm=warm, preload=preload, on_ready=on_ready, timing=timing)
+        )
     try:
         lock = locks.take(directory.lock("keeper"), wait=LOCK_WAIT_S)
     except locks.LockHeld as error:
@@ -71,7 +75,7 @@ def keep(
     try:
         import_all(preload)
         raise_descriptor_limit()
-        keeper = Keeper(directory, enter, on_ready, timing or InitTiming())
+        keeper = Keeper(directory, enter, warm, on_ready, timing or InitTiming())
         status = keeper.run()
         directory.remove_sockets()
         return status
@@ -82,9 +86,17 @@ def keep(
 class Keeper:
     """Forks init again whenever it is gone, and does for it what only a parent can."""
 
-    def __init__(self, directory: NodeDirectory, enter: Enter, on_ready: OnReady | None, timing: InitTiming) -> None:
+    def __init__(
+        self,
+        directory: NodeDirectory,
+        enter: Enter,
+        warm: Callable[[], None],
+        on_ready: OnReady | None,
+        timing: InitTiming,
+    ) -> None:
         self._directory = directory
         self._enter = enter
+        self._warm = warm
         self._on_ready = on_ready
         self._timing = timing
         self._strangers = set(children(os.getpid()))
@@ -165,7 +177,15 @@ class Keeper:
             if listener is not None:
                 status = init.main(
                     init.InitBirth(
-                        self._directory, self._enter, listener, line, os.getppid(), self._timing, mask, self._before
+                        self._directory,
+                        self._enter,
+                        listener,
+                        line,
+                        os.getppid(),
+                        self._timing,
+                        mask,
+                        self._warm,
+                        self._before,
                     )
                 )
         except BaseException:  # noqa: BLE001 (told in init's log; the keeper forks another one)

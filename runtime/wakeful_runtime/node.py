@@ -19,7 +19,7 @@ from wakeful_runtime.clients.client import runs_in
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.gateway.nodeplan import pack_plan, write_start
 from wakeful_runtime.keeper import keep
-from wakeful_runtime.roles import PRELOAD, enter
+from wakeful_runtime.roles import PRELOAD, enter, warm
 from wakeful_runtime.store.reader import check_usable
 
 START_S = 60.0
@@ -42,7 +42,7 @@ def run_node(directory: NodeDirectory, plan: NodePlan, *, on_ready: Callable[[in
             write_start(directory, plan, unclean=boots.unclean(directory))
         except OSError as error:
             raise NodeError(f"can't start a node in {directory.root}: {error.strerror}") from None
-    status = keep(directory, enter, preload=(*PRELOAD, *plan.preload), on_ready=on_ready)
+    status = keep(directory, enter, warm=warm, preload=(*PRELOAD, *plan.preload), on_ready=on_ready)
     if status == 0:
         boots.ended_in_order(directory)
     return status

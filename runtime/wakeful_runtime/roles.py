@@ -26,5 +26,13 @@ PRELOAD = (
     "wakeful_runtime.supervision.monitor",
     "wakeful_runtime.gateway.storeprocess",
     "wakeful_runtime.host.host",
+    "wakeful_runtime.host.rehearsal",
 )
 """What the keeper imports before it forks, besides the libraries."""
+
+
+def warm() -> None:
+    """What every life begins with, done ahead by the process that stands by."""
+    from wakeful_runtime.host.rehearsal import rehearse
+
+    rehearse()

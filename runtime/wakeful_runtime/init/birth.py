@@ -60,6 +60,9 @@ class Birth:
 Enter = Callable[[Birth], int]
 """Runs a life to its end; returns the exit status."""
 
+Order = tuple[Birth, tuple[str, ...]]
+"""What a process that stands by becomes, and the role locks it holds besides the life's own."""
+
 
 def be_born(
     birth: Callable[[], Birth], enter: Enter, *, gate: int, mask: set[Any], roles: tuple[str, ...] = ()
@@ -79,11 +82,8 @@ def be_born(
     status = FAILED
     try:
         me = birth()
-        leave_parent(me.directory, me.path, keep=(gate,), title=f"wakeful: {me.path}")
-        os.environ[MARKER] = marker(me.token)
-        raise_oom_score(me.kind)
-        if me.kind not in OOM_SCORES:
-            lower_descriptor_limit()
+        leave_parent(keep=(gate,))
+        become(me)
         if os.read(gate, 1) != b"!":
             os._exit(NOT_BORN)
         os.close(gate)
@@ -96,18 +96,56 @@ def be_born(
         leave(status)
 
 
-def leave_parent(directory: NodeDirectory, path: str, *, keep: tuple[int, ...], title: str) -> None:
-    """Own session and group, subreaper, own stdio, nothing open but `keep`, own randomness, own name."""
+def stand_by(
+    wait: Callable[[], Order | None], enter: Enter, warm: Callable[[], None], *, gate: int, mask: set[Any]
+) -> None:
+    """Be ready to become a life, and become one when told which; never returns.
+
+    Args:
+        wait: blocks until the order is there; None: init is gone, and so is this process.
+        warm: makes ready what every life begins with.
+        gate, mask: see `be_born`.
+    """
+    status = FAILED
+    try:
+        leave_parent(keep=(gate,))
+        set_title("wakeful: standby")
+        warm()
+        order = wait()
+        if order is None:
+            os._exit(NOT_BORN)
+        os.close(gate)
+        me, roles = order
+        become(me)
+        _take_locks(me, roles)
+        reset_signals(mask)
+        status = _run(enter, me)
+    except BaseException:  # noqa: BLE001 (the last frame of user code in this process; all of it goes to the log)
+        traceback.print_exc()
+    finally:
+        leave(status)
+
+
+def leave_parent(*, keep: tuple[int, ...]) -> None:
+    """Own session and group, subreaper, nothing open but stdio and `keep`, own randomness."""
     os.setsid()
     set_subreaper()
     signal.set_wakeup_fd(-1)
     gc.freeze()
     faulthandler.disable()
     atexit._clear()
-    _open_stdio(directory, path)
     close_all_but(keep)
     _reseed()
-    set_title(title)
+
+
+def become(me: Birth) -> None:
+    """Own log, name, mark, and place in the kernel's choice of victims."""
+    open_stdio(me.directory, me.path)
+    set_title(f"wakeful: {me.path}")
+    os.environ[MARKER] = marker(me.token)
+    raise_oom_score(me.kind)
+    if me.kind not in OOM_SCORES:
+        lower_descriptor_limit()
 
 
 def close_all_but(keep: tuple[int, ...]) -> None:
@@ -203,12 +241,16 @@ def _take_locks(me: Birth, roles: tuple[str, ...]) -> None:
         os._exit(NOT_BORN)
 
 
-def _open_stdio(directory: NodeDirectory, path: str) -> None:
+def open_stdio(directory: NodeDirectory, path: str) -> None:
+    """Nothing to read; what is written goes to the log of `path`."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     log = os.open(directory.log(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(nothing, 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    for descriptor in (nothing, log):
+        if descriptor > 2:
+            os.close(descriptor)
     # The parent's stream objects may be a test runner's or closed: new ones, line by line as into a log.
     sys.stdin = open(0, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115

@@ -46,6 +46,7 @@ class Ends:
         on_empty: Callable[[Entry], None],
         keeper_pid: Callable[[], int | None],
         sweep_deadline: float,
+        standby: Callable[[], int | None],
     ) -> None:
         self._loop = loop
         self._registry = registry
@@ -54,6 +55,7 @@ class Ends:
         self._on_empty = on_empty
         self._keeper_pid = keeper_pid
         self._deadline = sweep_deadline
+        self._standby = standby
         self._oom = OomCounter()
         self._timer: Timer | None = None
         self._pause = FIRST_PAUSE_S
@@ -123,6 +125,8 @@ class Ends:
 
     def _sweep_own(self, entries: list[Entry]) -> None:
         known = {entry.life.pid for entry in self._registry if entry.own and entry.handle is not None}
+        if (standby := self._standby()) is not None:
+            known.add(standby)
         for _ in range(ROUNDS_AT_ONCE):
             _count(entries, sweep_round(known))
             if all(entry.clean >= 2 for entry in entries):

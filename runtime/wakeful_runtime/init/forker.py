@@ -8,12 +8,14 @@ import secrets
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.init.birth import Birth, Enter, be_born
 from wakeful_runtime.init.lives import LifeRecord
 from wakeful_runtime.init.registry import Entry, Registry
+from wakeful_runtime.init.standby import Standby, pack_order
 from wakeful_runtime.init.sweep import kill_child
 from wakeful_runtime.processes import ProcessHandle
 
@@ -32,13 +34,42 @@ class Refusal(Exception):
 
 
 class Forker:
-    """Starts lives from this process's image."""
+    """Starts lives from this process's image, by a fork or in the place of the process that stands by.
 
-    def __init__(self, directory: NodeDirectory, registry: Registry, enter: Enter, boot_id: str) -> None:
+    Args:
+        warm: see `birth.stand_by`.
+    """
+
+    def __init__(
+        self, directory: NodeDirectory, registry: Registry, enter: Enter, warm: Callable[[], None], boot_id: str
+    ) -> None:
         self._directory = directory
         self._registry = registry
         self._enter = enter
+        self._warm = warm
         self._boot_id = boot_id
+        self._standby: Standby | None = None
+
+    @property
+    def standby(self) -> int | None:
+        """The pid of the process that stands by: no leftover of anybody."""
+        return self._standby.handle.pid if self._standby is not None else None
+
+    def stand_by(self) -> None:
+        """Have a process ready for the next life. Where the machine gives none, the next life is simply forked."""
+        if self._standby is not None and not self._standby.alive():
+            self.dismiss()
+        if self._standby is None:
+            try:
+                self._standby = Standby.fork(self._directory, self._enter, self._warm)
+            except OSError as error:
+                print(f"wakeful: no process stands by: {error}", file=sys.stderr, flush=True)
+
+    def dismiss(self) -> None:
+        """Nobody stands by any more."""
+        if self._standby is not None:
+            self._standby.dismiss()
+            self._standby = None
 
     def fork(
         self,
@@ -90,6 +121,15 @@ class Forker:
         return incarnation
 
     def _start(self, life: LifeRecord, boot: bytes, roles: tuple[str, ...]) -> Entry:
+        standby, order = self._standby, pack_order(self._birth(life, boot), roles)
+        if standby is None or order is None or not standby.alive():
+            return self._fork(life, boot, roles)
+        self._standby = None
+        entry = self._record(life, standby.handle)
+        standby.begin(order)
+        return entry
+
+    def _fork(self, life: LifeRecord, boot: bytes, roles: tuple[str, ...]) -> Entry:
         gate_read, gate_write = os.pipe()
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
@@ -106,24 +146,29 @@ class Forker:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             os.close(gate_read)
         try:
-            entry = self._record(life, pid)
+            entry = self._record(life, self._handle(pid))
             with contextlib.suppress(BrokenPipeError):  # it died meanwhile: an exit like any other
                 os.write(gate_write, b"!")
         finally:
             os.close(gate_write)
         return entry
 
-    def _record(self, life: LifeRecord, pid: int) -> Entry:
-        handle = None
+    def _handle(self, pid: int) -> ProcessHandle:
         try:
-            handle = ProcessHandle.of_child(pid)
-            entry = Entry(replace(life, pid=pid, start=handle.start, inode=handle.inode), handle, own=True)
-            self._registry.add(entry)
+            return ProcessHandle.of_child(pid)
         except OSError:
             kill_child(pid)  # nobody could find it again; it has not begun
             os.waitpid(pid, 0)
-            if handle is not None:
-                handle.close()
+            raise
+
+    def _record(self, life: LifeRecord, handle: ProcessHandle) -> Entry:
+        entry = Entry(replace(life, pid=handle.pid, start=handle.start, inode=handle.inode), handle, own=True)
+        try:
+            self._registry.add(entry)
+        except OSError:
+            kill_child(handle.pid)  # it has not begun
+            os.waitpid(handle.pid, 0)
+            handle.close()
             raise
         return entry
 

@@ -8,18 +8,19 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.init import locks
-from wakeful_runtime.init.birth import Enter, leave_parent, reset_signals
+from wakeful_runtime.init.birth import Enter, leave_parent, open_stdio, reset_signals, set_title
 from wakeful_runtime.init.connection import Connection
 from wakeful_runtime.init.desk import Caller, Desk, Reply
 from wakeful_runtime.init.ends import Ends, make_report
 from wakeful_runtime.init.forker import Forker
 from wakeful_runtime.init.gatewaywatch import GatewayWatch, InitTiming
-from wakeful_runtime.init.initloop import InitLoop
+from wakeful_runtime.init.initloop import InitLoop, Timer
 from wakeful_runtime.init.keeperlink import KeeperLink
 from wakeful_runtime.init.lives import ExitReport, LifeFile
 from wakeful_runtime.init.oom import OomCounter
@@ -28,6 +29,9 @@ from wakeful_runtime.processes import LINUX, ProcessHandle, boot_id
 
 STOPPED_IN_ORDER = 0
 STOPPED_HARD = 3
+STANDBY_AFTER_S = 0.01
+"""After the last of several forks in a row: a burst of them is not made slower by one more."""
+
 NOT_ALONE = 75
 """Exit status of an init that found another one's lock held."""
 
@@ -38,6 +42,7 @@ class InitBirth:
 
     Attributes:
         mask: the signal mask to go back to.
+        warm: see `birth.stand_by`.
         before: how the init before it ended; empty for the first one of a node.
     """
 
@@ -48,13 +53,16 @@ class InitBirth:
     keeper_pid: int
     timing: InitTiming
     mask: set[Any]
+    warm: Callable[[], None]
     before: str = ""
 
 
 def main(birth: InitBirth) -> int:
     """An init's whole life, right after its fork; returns its exit status."""
     keep = (birth.listener.fileno(), birth.line.fileno())
-    leave_parent(birth.directory, "init", keep=keep, title="wakeful: init")
+    open_stdio(birth.directory, "init")
+    leave_parent(keep=keep)
+    set_title("wakeful: init")
     reset_signals(birth.mask)
     try:
         locks.take(birth.directory.lock("init"), wait=1.0)
@@ -83,7 +91,8 @@ class Init:
         self._incarnation = self._registry.number("init")
         self._finishing = False
         self._hard = False
-        self._forker = Forker(birth.directory, self._registry, birth.enter, self._boot_id)
+        self._forker = Forker(birth.directory, self._registry, birth.enter, birth.warm, self._boot_id)
+        self._standing_by: Timer | None = None
         self._ends = Ends(
             self.loop,
             self._registry,
@@ -92,6 +101,7 @@ class Init:
             on_empty=self._emptied,
             keeper_pid=lambda: self._keeper_pid,
             sweep_deadline=birth.timing.sweep_deadline,
+            standby=lambda: self._forker.standby,
         )
         self._gateway = GatewayWatch(self.loop, self._forker, self._ends, birth.timing, self.forked)
         self._desk = Desk(self.loop, birth.listener, self._registry, self._forker, self._ends, self)
@@ -135,6 +145,13 @@ class Init:
         """Watch a child of ours from now on."""
         if entry.handle is not None and entry.handle.pidfd is not None:
             self.loop.watch(entry.handle.pidfd, selectors.EVENT_READ, lambda events: self._ends.died(entry))
+        if self._standing_by is not None:
+            self._standing_by.cancel()
+        self._standing_by = self.loop.later(STANDBY_AFTER_S, self._stand_by)
+
+    def _stand_by(self) -> None:
+        if self.stopping is None:
+            self._forker.stand_by()
 
     def order_stop(self, why: str) -> None:
         """Orderly: the gateway stops everything, then says so."""
@@ -274,6 +291,7 @@ class Init:
     def _finish(self) -> None:
         """The gateway has stopped (or nobody waits for it): whatever still runs ends now."""
         self._finishing = True
+        self._forker.dismiss()
         for entry in self._registry:
             if entry.state == "running":
                 self._ends.kill(entry)

@@ -79,6 +79,11 @@ def remove_socket(endpoint: str) -> None:
     Path(endpoint.removeprefix("ipc://")).unlink(missing_ok=True)
 
 
+def start_threads() -> None:
+    """Have ZeroMQ's own threads run before the first socket is needed."""
+    _socket(zmq.DEALER).close()
+
+
 def _context() -> Any:
     instance: Any = zmq.Context.instance  # untyped by generics pyright can't see
     return instance()

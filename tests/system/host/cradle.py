@@ -22,7 +22,7 @@ from tests.system.host.fake_store import FakeStore
 
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.host import host, stage
-from wakeful_runtime.init.birth import Birth, leave, leave_parent, reset_signals
+from wakeful_runtime.init.birth import Birth, leave, leave_parent, open_stdio, reset_signals, set_title
 
 
 def say(**what: Any) -> None:
@@ -38,7 +38,9 @@ def fork(asked: dict[str, Any]) -> None:
     status = 70
     try:
         directory = NodeDirectory(asked["directory"])
-        leave_parent(directory, asked["path"], keep=(), title=f"wakeful: {asked['path']}")
+        open_stdio(directory, asked["path"])
+        leave_parent(keep=())
+        set_title(f"wakeful: {asked['path']}")
         reset_signals(set())
         birth = Birth(
             path=asked["path"],

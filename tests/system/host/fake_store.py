@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ class FakeStore:
             self._spent += int(args["tokens"])
             return {"tokens": self._spent, "cost": 0.0, "calls": 0}
         return {}
+
+    def on_arrival(self, call: Callable[[], None]) -> None: ...
 
     def journal(self, entries: Sequence[dict[str, Any]]) -> None:
         for entry in entries:

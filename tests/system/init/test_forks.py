@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +15,10 @@ from wakeful.errors import NodeError
 from wakeful_runtime.init import locks
 from wakeful_runtime.init.initclient import InitRefused
 from wakeful_runtime.init.lives import ExitReport, LifeFiles
+from wakeful_runtime.processes import children, read_stat
 
 if TYPE_CHECKING:
+    from tests.system.conftest import Eventually
     from tests.system.init.conftest import SmallNode
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc of Linux")
@@ -138,7 +141,7 @@ async def test_life_file_and_life_lock_are_gone_after_the_acknowledgement(small_
 
 
 async def test_forks_leak_no_descriptor_of_init_or_of_the_supervisor(
-    descriptors_are_kept: None, small_node: SmallNode
+    descriptors_are_kept: None, small_node: SmallNode, eventually: Eventually
 ) -> None:
     small_node.start()
     sup = await small_node.supervisor()
@@ -150,10 +153,65 @@ async def test_forks_leak_no_descriptor_of_init_or_of_the_supervisor(
         await sup.client.ack(report.path, report.incarnation)
 
     await once("sup/first")
+    await eventually(lambda: standby(init))
     before = count_open(init)
     for number in range(20):
         await once(f"sup/{number}")
+    await eventually(lambda: standby(init))
     assert count_open(init) == before
+
+
+def standby(init: int) -> int | None:
+    """The pid of the process that waits for the next birth."""
+    return next((pid for pid in children(init) if Path(f"/proc/{pid}/comm").read_text() == "w:standby\n"), None)
+
+
+async def test_the_process_that_stands_by_becomes_the_next_life(small_node: SmallNode, eventually: Eventually) -> None:
+    small_node.start()
+    sup = await small_node.supervisor()
+    init = small_node.table()["init"]
+    await eventually(lambda: standby(init))
+    waiting = standby(init)
+    forked = await sup.fork("sup/a", "leave", boot=b"0")
+    assert forked.life.pid == waiting
+    report = await sup.told(ExitReport)
+    assert (report.pid, report.code) == (waiting, 0)
+    await sup.client.ack("sup/a", 1)
+    await eventually(lambda: standby(init) not in (None, waiting))
+
+
+async def test_a_life_begins_though_the_process_that_stood_by_was_killed(
+    small_node: SmallNode, eventually: Eventually
+) -> None:
+    small_node.start()
+    sup = await small_node.supervisor()
+    init = small_node.table()["init"]
+    await eventually(lambda: standby(init))
+    waiting = standby(init)
+    assert waiting is not None
+    os.kill(waiting, signal.SIGKILL)
+    await eventually(lambda: is_over(waiting))
+    forked = await sup.fork("sup/a", "leave", boot=b"0")
+    assert forked.life.pid != waiting
+    assert (await sup.told(ExitReport)).code == 0
+    await sup.client.ack("sup/a", 1)
+
+
+async def test_what_stands_by_goes_with_its_init(small_node: SmallNode, eventually: Eventually) -> None:
+    small_node.start()
+    await small_node.supervisor()
+    init = small_node.table()["init"]
+    await eventually(lambda: standby(init))
+    waiting = standby(init)
+    assert waiting is not None
+    os.kill(init, signal.SIGKILL)
+    await eventually(lambda: is_over(waiting))
+
+
+def is_over(pid: int) -> bool:
+    """Gone, or a zombie."""
+    stat = read_stat(pid)
+    return stat is None or stat.state in "ZX"
 
 
 async def test_preload_that_starts_a_thread_is_refused_by_name(small_node: SmallNode) -> None:
