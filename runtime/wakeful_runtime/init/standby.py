@@ -1,6 +1,7 @@
 """A process forked ahead of need: a life that takes its place begins without waiting for a fork.
 
-It is nobody until its order comes: no path, no log, no lock, no user code. It dies with init, whose end closes its gate.
+It is nobody until its order comes: no path, no log, no lock, no user code. It dies with init, whose end closes its
+gate.
 """
 
 from __future__ import annotations
