@@ -10,7 +10,7 @@ from pydantic import Field
 
 from wakeful.actor import Actor, Living
 from wakeful.blocking import BlockingSession
-from wakeful.childargs import as_task, child_args, takes
+from wakeful.childargs import as_task, child_args, named, takes
 from wakeful.command import Command
 from wakeful.duration import seconds
 from wakeful.errors import SpecError
@@ -202,6 +202,7 @@ class Child(Spec):
             state_version=int(getattr(self.what, "state_version", 1)),
             python=self.python,
             agent=self.name if agent else None,
+            **({} if program is not None else named(self._takes())),
         )
 
     @property

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from wakeful.errors import CodecError, SpecError
-from wakeful.signatures import check, first_parameter
+from wakeful.signatures import check, first_parameter, parameters_of
 from wakeful.values import plain
 
 
@@ -52,6 +53,14 @@ def as_task(what: Any, task: object, of: str) -> dict[str, object]:
     if first is None:
         raise SpecError(f"{of}: {what.__name__}.run takes no task; remove task=, or write `run(self, task: str)`")
     return {first: task}
+
+
+def named(function: Any) -> dict[str, Any]:
+    """What a plan says of a method's parameters, for whoever starts it without importing it."""
+    found = parameters_of(function)
+    any_name = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in found.values())
+    first = first_parameter(function) or ("task" if any_name else None)
+    return {"task_name": first, "takes": None if any_name else tuple(found)}
 
 
 def _value(value: object, of: str) -> Any:

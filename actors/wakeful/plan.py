@@ -65,6 +65,9 @@ class ChildPlan(Plan):
         parent_run: the run that spawned it.
         run_id: the id of its first run, where whoever started it chose one.
         not_before: wall time before which `run` isn't called; the life itself may begin earlier.
+        depth: how many sessions it was spawned below.
+        task_name: the argument its task is; None: it takes no task.
+        takes: the names of the arguments it takes; None: any.
     """
 
     name: str
@@ -93,6 +96,9 @@ class ChildPlan(Plan):
     parent_run: str | None = None
     run_id: str | None = None
     not_before: float | None = None
+    depth: int = 0
+    task_name: str | None = "task"
+    takes: tuple[str, ...] | None = None
 
 
 class MonitorPlan(Plan):

@@ -113,7 +113,8 @@ class Refuse:
     """A request about this child can't be met; nothing changed.
 
     Attributes:
-        code: "alive" (a life of that name is there), "limit" (`max_children`), "unknown", "state", "stopping".
+        code: "alive" (a life of that name is there), "limit" (`max_children`, `max_running`), "unknown", "state",
+            "stopping".
         why: one line for a person.
     """
 

@@ -138,11 +138,13 @@ class ChildAdded:
     Attributes:
         incarnation: the highest incarnation ever given to this name, if known.
         exempt: not counted in `max_running`: the child of a session that waits for it.
+        waits: for its turn where as many run as may; otherwise it is refused.
     """
 
     plan: ChildPlan
     incarnation: int = 0
     exempt: bool = False
+    waits: bool = True
 
 
 @dataclass(frozen=True, slots=True)

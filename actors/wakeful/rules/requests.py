@@ -9,6 +9,9 @@ from wakeful.rules.events import ChildAdded, ChildRemoved, Pause, RestartChild, 
 from wakeful.rules.lives import stop
 from wakeful.rules.roster import Charge, Roster
 
+CHILDREN_EACH = 8
+"""Sessions spawned by sessions aren't counted in `max_running`; there may be so many times as many of them."""
+
 
 def add_child(roster: Roster, event: ChildAdded) -> None:
     """A spawned child; a name is free again when its child is over."""
@@ -22,11 +25,30 @@ def add_child(roster: Roster, event: ChildAdded) -> None:
         roster.say(Refuse(name, "alive", f"there is a child {name!r} already ({there.state.status})"))
     elif limit is not None and (count := sum(not other.state.over for other in roster.charges.values())) >= limit:
         roster.say(Refuse(name, "limit", f"{count} of at most {limit} children aren't finished"))
+    elif (full := _full(roster, event)) is not None:
+        roster.say(Refuse(name, "limit", full))
     else:
         last = max(event.incarnation, there.state.incarnation if there else 0)
         charge = Charge(event.plan, ChildState(name, incarnation=last, dynamic=True, exempt=event.exempt))
         roster.add(charge, "waiting")
         roster.touch(charge)
+
+
+def _full(roster: Roster, event: ChildAdded) -> str | None:
+    """Why no more may run at once, None if one may, or if it waits for its turn."""
+    room = roster.plan.max_running
+    if event.exempt:
+        count = sum(charge.state.exempt and not charge.state.over for charge in roster.spawned())
+        limit = room * CHILDREN_EACH
+        return f"{count} of at most {limit} sessions that sessions have spawned run" if count >= limit else None
+    running = [
+        charge
+        for charge in roster.spawned()
+        if not charge.state.exempt and not charge.state.over and charge.state.status != "review"
+    ]
+    if event.waits or len(running) < room:
+        return None
+    return f"{len(running)} of at most {room} sessions run (max_running); wait for one to end, or stop one"
 
 
 def remove_child(roster: Roster, event: ChildRemoved) -> None:

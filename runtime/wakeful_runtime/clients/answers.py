@@ -27,13 +27,13 @@ def spawn_arguments(
     task: str,
     agent_id: str | None,
     label: str | None,
-    run_timeout_seconds: float,
-    cleanup: str,
-    args: dict[str, Any] | None,
+    run_timeout_seconds: float | None,
+    cleanup: str | None,
+    more: dict[str, Any],
 ) -> dict[str, Any]:
     """The JSON of `sessions_spawn`; what wasn't given is left out."""
-    given = {"agentId": agent_id, "label": label, "runTimeoutSeconds": run_timeout_seconds or None, "args": args}
-    return {"task": task, "cleanup": cleanup, **{key: value for key, value in given.items() if value is not None}}
+    given = {"agentId": agent_id, "label": label, "runTimeoutSeconds": run_timeout_seconds, "cleanup": cleanup, **more}
+    return {"task": task, **{key: value for key, value in given.items() if value is not None}}
 
 
 def spawned(answer: dict[str, Any]) -> Spawned:

@@ -110,17 +110,26 @@ class Client:
         task: str,
         agent_id: str | None = None,
         label: str | None = None,
-        run_timeout_seconds: float = 0,
-        cleanup: str = "keep",
+        run_timeout_seconds: float | None = None,
+        cleanup: str | None = None,
         args: dict[str, Any] | None = None,
+        heartbeat: dict[str, Any] | str | None = None,
+        recovery: str | None = None,
+        watch: str | None = None,
     ) -> Spawned:
-        """Start a session.
+        """Start a session; what isn't given is as its agent has it.
+
+        Args:
+            run_timeout_seconds: 0: no limit.
+            heartbeat: `{every, timeout, progress}` in seconds, or the name of a preset.
+            watch: for the agent `heartbeat-monitor`: key, label or path of the session to take over.
 
         Raises:
             SpawnRefused: a limit, or a bad argument.
         """
+        more = {"args": args, "heartbeat": heartbeat, "recovery": recovery, "watch": watch}
         return spawned(
-            self.call("sessions_spawn", spawn_arguments(task, agent_id, label, run_timeout_seconds, cleanup, args))
+            self.call("sessions_spawn", spawn_arguments(task, agent_id, label, run_timeout_seconds, cleanup, more))
         )
 
     def actor(self, path: str) -> BlockingRef:

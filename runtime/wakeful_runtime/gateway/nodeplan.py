@@ -85,6 +85,23 @@ def complete(plan: NodePlan) -> NodePlan:
     return plan.model_copy(update={"root": root})
 
 
+def startable(plan: NodePlan) -> dict[str, tuple[ChildPlan, str]]:
+    """What may be started on demand, by name, and the path of the monitor it runs under; the gateway's agents first."""
+    found: dict[str, tuple[ChildPlan, str]] = {}
+
+    def look(monitor: MonitorPlan, path: str) -> None:
+        for agent in monitor.agents:
+            found.setdefault(agent.name, (agent, path))
+        for child in monitor.children:
+            if child.monitor is not None:
+                look(child.monitor, f"{path}/{child.name}" if path else child.name)
+
+    for agent in plan.agents:
+        found[agent.name] = (agent, SESSIONS)
+    look(plan.root, "")
+    return found
+
+
 def pack_plan(plan: NodePlan) -> bytes:
     """A plan for another process."""
     return pack(plan.model_dump(mode="python"))

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from wakeful.errors import NodeError, SpecError
-from wakeful.plan import ChildPlan
-from wakeful.policy import Heartbeat
+from wakeful.errors import NodeError
 from wakeful_runtime.gateway.naming import find_row
-from wakeful_runtime.gateway.nodeplan import SESSIONS, NodeStart
+from wakeful_runtime.gateway.nodeplan import SESSIONS, NodeStart, startable
 from wakeful_runtime.gateway.outcomes import outcome_json
+from wakeful_runtime.gateway.spawnrequest import Agents, read_spawn
 from wakeful_runtime.store.client import StoreRefused
 from wakeful_runtime.supervision.child import Body
 from wakeful_runtime.supervision.lines import Lines
@@ -22,7 +20,6 @@ from wakeful_runtime.supervision.verbs import Verbs
 
 _POLL_S = 0.05
 _STORE_S = 5.0
-_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}", re.ASCII)
 
 
 OVER = ("done", "failed")
@@ -46,7 +43,7 @@ class Sessions:
     """The sessions verbs of the gateway."""
 
     def __init__(self, start: NodeStart, verbs: Verbs, lines: Lines, rows: Callable[[], Awaitable[list[Body]]]) -> None:
-        self._agents = {each.name: each for each in start.plan.agents}
+        self._agents = Agents(startable(start.plan))
         self._root = verbs
         self._lines = lines
         self._rows = rows
@@ -61,64 +58,19 @@ class Sessions:
         }
 
     async def _spawn(self, args: Body) -> Body:
-        if not isinstance(args.get("task"), str):
-            return {"status": "error", "error": "task is required: what should the session do?"}
         try:
-            plan = self._plan(args)
-        except (NodeError, SpecError) as error:
-            return {"status": "error", "error": str(error)}
-        try:
-            told = await self._root.call("add", {"path": SESSIONS, "plan": plan.model_dump(mode="python")})
+            asked = read_spawn(args, self._agents)
+            plan = asked.plan.model_dump(mode="python")
+            call = {"path": asked.under, "plan": plan, "again": asked.again, "waits": asked.again}
+            told = await self._root.call("add", call)
         except NodeError as error:
-            forbidden = "running" in str(error) or "max_" in str(error)
-            return {"status": "forbidden" if forbidden else "error", "error": str(error)}
-        key = f"agent:{plan.agent}:session:{plan.run_id}"
-        return {
-            "status": "accepted",
-            "runId": plan.run_id,
-            "key": key,
-            "childSessionKey": key,
-            "path": told["path"],
-        }
-
-    def _plan(self, args: Body) -> ChildPlan:
-        agent = self._agent(args.get("agentId"))
-        chosen = _chosen(args.get("runId"))
-        run_id = chosen or uuid.uuid4().hex
-        name = args.get("label") or chosen or run_id[:12]
-        update: Body = {"name": name, "label": args.get("label"), "agent": agent.name, "run_id": run_id}
-        given = dict(agent.args) | dict(args.get("args") or {})
-        update["args"] = {**given, "task": args["task"]}
-        if args.get("runTimeoutSeconds"):
-            update["run_timeout"] = float(args["runTimeoutSeconds"])
-        if args.get("notBefore"):
-            update["not_before"] = float(args["notBefore"])
-        if args.get("cleanup"):
-            update["cleanup"] = args["cleanup"]
-        if args.get("recovery"):
-            update["recovery"] = args["recovery"]
-        if args.get("heartbeat"):
-            given = dict(args["heartbeat"])
-            if unknown := set(given) - {"every", "timeout", "progress", "startup"}:
-                raise NodeError(
-                    f"heartbeat: {', '.join(sorted(unknown))} is no part of it; every, timeout, progress are"
-                )
-            update["heartbeat"] = Heartbeat(**given).for_session()
-        return ChildPlan.model_validate({**agent.model_dump(mode="python"), **update})
-
-    def _agent(self, name: object) -> ChildPlan:
-        if name is None:
-            if "main" in self._agents:
-                return self._agents["main"]
-            if len(self._agents) == 1:
-                return next(iter(self._agents.values()))
-        found = self._agents.get(str(name)) if name is not None else None
-        if found is None:
-            there = ", ".join(sorted(self._agents)) or "none: add `agents=[Child(…)]` to the Gateway"
-            raise NodeError(
-                f"no agent {name!r}; agents are {there}" if name else f"say which agentId; agents are {there}"
-            )
-        return found
+            return {"status": "error", "error": str(error)}
+        if told.get("refused"):
+            limit = told["refused"] == "limit"
+            return {"status": "forbidden" if limit else "error", "error": told["why"]}
+        key = f"agent:{told['agent']}:session:{told['run_id']}"
+        found = {"runId": told["run_id"], "key": key, "childSessionKey": key, "path": told["path"]}
+        return {"status": "accepted", **found, **({"ignored": list(asked.ignored)} if asked.ignored else {})}
 
     async def _target(self, args: Body) -> Target:
         """The session a key, label or path means: one that is there, else one that was."""
@@ -225,19 +177,6 @@ class Sessions:
             "lives": (await ask("lives", timeout=_STORE_S, path=path, limit=limit))["rows"],
             "checkpoints": (await ask("checkpoints", timeout=_STORE_S, path=path))["rows"],
         }
-
-
-def _chosen(run_id: object) -> str | None:
-    """A run id the caller chose, so that asking twice starts one session.
-
-    Raises:
-        NodeError: it can't be one: it names a directory.
-    """
-    if run_id is None:
-        return None
-    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
-        raise NodeError(f"runId {run_id!r}: write 8 to 64 letters, digits, '.', '_' and '-'")
-    return run_id
 
 
 def _gone(run: Body) -> Body:

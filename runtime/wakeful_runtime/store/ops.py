@@ -73,6 +73,7 @@ DURABLE: tuple[Body, ...] = (
     jobs.job_put,
     jobs.job_remove,
     jobs.job_fire,
+    placements.placement_sync,
 )
 
 RIDING_ALONG: tuple[Body, ...] = (

@@ -44,6 +44,12 @@ def placement_put(
     return {}
 
 
+def placement_sync(work: Work, *, path: Name) -> Answer:
+    """`{there}`: whether the child is kept; with the answer all that was written before is on the disk."""
+    changed = work.db.execute("UPDATE placements SET at = ? WHERE path = ?", (work.moment.wall, path)).rowcount
+    return {"there": bool(changed)}
+
+
 def placement_delete(work: Work, *, path: Name, owner: Name | None = None, by: Count | None = None) -> Answer:
     """Forget a child.
 

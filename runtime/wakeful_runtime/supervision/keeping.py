@@ -54,6 +54,11 @@ class Keeping:
             return
         self._write(child.path, "placement_delete", {"path": child.path})
 
+    async def keep(self, child: Child) -> None:
+        """Done when what was saved of the child would survive the machine."""
+        await self.flush()
+        await self._lines.store.request("placement_sync", path=child.path)
+
     async def flush(self) -> None:
         """Done when all that was to be kept is committed."""
         while self._writer is not None and not self._writer.done():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from wakeful.errors import NodeError
@@ -18,6 +19,11 @@ RESULT_LOOK_S = 1.0
 """A result that was committed by another way than through this supervisor is seen this late at the most."""
 
 SHUTDOWN_S = 30.0
+
+NAME_CHARS = 64
+
+MAX_DEPTH = 5
+"""So many spawns may lie below each other: a session that spawns itself must come to an end."""
 
 
 class Requests:
@@ -96,7 +102,19 @@ async def _rung(bell: asyncio.Event) -> None:
         return
 
 
+def _name(parent: str, number: int) -> str:
+    """`PARENT.N`, and still another one for each number where that is too long."""
+    name = f"{parent}.{number}"
+    if len(name) <= NAME_CHARS:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{name[: NAME_CHARS - 13]}.{digest}"
+
+
 def _plan(parent: Child, args: Body) -> ChildPlan:
+    depth = parent.plan.depth + 1
+    if depth > MAX_DEPTH:
+        raise NodeError(f"{parent.path} is {parent.plan.depth} of at most {MAX_DEPTH} spawns deep: it spawns no more")
     module, _, name = str(args["code"]).partition(":")
     known = parent.plan.code
     code = Code(
@@ -106,7 +124,7 @@ def _plan(parent: Child, args: Body) -> ChildPlan:
         search=known.search if known is not None else (),
     )
     return ChildPlan(
-        name=f"{parent.name}.{int(args['number'])}"[:64],
+        name=_name(parent.name, int(args["number"])),
         kind="session",
         code=code,
         args=args.get("args") or {},
@@ -118,4 +136,5 @@ def _plan(parent: Child, args: Body) -> ChildPlan:
         heartbeat=Heartbeat().for_session(),
         shutdown=SHUTDOWN_S,
         parent_run=str(args["run_id"]),
+        depth=depth,
     )

@@ -21,6 +21,7 @@ from wakeful.rules.childstate import ChildState
 from wakeful.rules.supervision import Supervision
 from wakeful_runtime.init.initclient import Held, InitRefused, LifeContinued, LifeEmpty, LifeStopped
 from wakeful_runtime.init.lives import ExitReport
+from wakeful_runtime.supervision.addrefused import AddRefused
 from wakeful_runtime.supervision.child import Child, Present
 from wakeful_runtime.supervision.childlane import ChildLane
 from wakeful_runtime.supervision.deaths import Deaths
@@ -210,7 +211,7 @@ class Supervisor:
             case c.Refuse():
                 waiter = self.answers.pop(command.child, None)
                 if waiter is not None and not waiter.done():
-                    waiter.set_exception(NodeError(command.why))
+                    waiter.set_exception(AddRefused(command.why, command.code))
             case c.Finished():
                 self._on_finished(command.reason)
 
@@ -306,39 +307,35 @@ class Supervisor:
 
     # children that come and go
 
-    async def add(self, plan: ChildPlan, *, exempt: bool = False, timeout: float = 30.0) -> Child:
-        """Start a spawned child; one that was asked for before, by its run id, is the same child.
+    async def add(self, plan: ChildPlan, *, exempt: bool = False, waits: bool = True, timeout: float = 30.0) -> Child:
+        """Start a spawned child; kept for good when it returns.
 
         Raises:
-            NodeError: refused (a limit, the name lives), or not begun in time.
+            AddRefused: a limit, or the name lives.
         """
         child = Child(plan, self.path_of(plan.name))
-        last, run_id = await self.keeping.last_life(child.path)
+        last = await self.keeping.last_incarnation(child.path)
         known = self.children.get(plan.name)
         state = self.rule.child(plan.name)
         if known is not None and state is not None and not state.over:
-            if plan.run_id is not None and known.plan.run_id == plan.run_id:
-                await self.keeping.flush()
-                return known
-            raise NodeError(f"{known.path} is running")
-        if plan.run_id is not None and run_id == plan.run_id:
-            return child
+            raise AddRefused(f"{known.path} is running", "alive")
         self.children[plan.name] = child
         waiter = self.answers[plan.name] = asyncio.get_running_loop().create_future()
-        self.tell(e.ChildAdded(plan, last, exempt))
+        self.tell(e.ChildAdded(plan, last, exempt, waits))
         added = self.rule.child(plan.name)
-        if added is not None and added.status == "waiting":
-            await self.keeping.flush()
-            return child  # accepted, and waiting for its turn
-        try:
-            async with asyncio.timeout(timeout):
-                await waiter
-        except NodeError:
-            if known is None:
-                self.children.pop(plan.name, None)
-            raise
-        except TimeoutError:
-            pass  # accepted, and waiting for its turn
+        if added is None or added.status != "waiting":
+            try:
+                async with asyncio.timeout(timeout):
+                    await waiter
+            except NodeError:
+                if known is None:
+                    self.children.pop(plan.name, None)
+                else:
+                    self.children[plan.name] = known
+                raise
+            except TimeoutError:
+                pass  # accepted, and waiting for its turn
+        await self.keeping.keep(child)
         return child
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:

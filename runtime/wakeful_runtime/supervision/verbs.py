@@ -11,6 +11,8 @@ from wakeful.exits import ExitReason
 from wakeful.plan import ChildPlan
 from wakeful.rules import events as e
 from wakeful_runtime.evidence.evidence import describe
+from wakeful_runtime.store.client import StoreRefused
+from wakeful_runtime.supervision.addrefused import AddRefused
 from wakeful_runtime.supervision.child import Body, Child
 from wakeful_runtime.supervision.rows import row_of, rows_of
 
@@ -169,10 +171,34 @@ class Verbs:
         return told
 
     async def _add(self, args: Body) -> Body:
+        """Start a spawned child; `{path, run_id, agent}`, or `{refused, why}`. A plan's `run_id` begins once."""
         plan = ChildPlan.model_validate(args["plan"])
         await self._supervisor.booted.wait()  # a child that is there before would be taken for a known one
-        child = await self._supervisor.add(plan, exempt=bool(args.get("exempt")))
-        return {"path": child.path, "run_id": child.run_id}
+        again = args.get("again") and (self._same_run(plan) or await self._begun(plan))
+        if again:
+            return again
+        try:
+            child = await self._supervisor.add(plan, waits=bool(args.get("waits", True)))
+        except AddRefused as refused:
+            return self._same_run(plan) or {"refused": refused.code, "why": str(refused)}
+        return _added(child)
+
+    def _same_run(self, plan: ChildPlan) -> Body | None:
+        """The child that has this plan's run, or is to have it."""
+        for child in self._supervisor.children.values():
+            if plan.run_id is not None and plan.run_id in (child.plan.run_id, child.run_id):
+                return _added(child)
+        return None
+
+    async def _begun(self, plan: ChildPlan) -> Body | None:
+        """What the store knows of this plan's run."""
+        try:
+            run = await self._supervisor.lines.store.request("run", run_id=plan.run_id)
+        except StoreRefused as refused:
+            if refused.code != "missing":
+                raise
+            return self._same_run(plan)  # another call may have begun it meanwhile
+        return {"path": run["path"], "run_id": run["run_id"], "agent": run["agent"]}
 
     async def _all(self, verb: str) -> Body:
         if verb not in ("pause", "unpause"):
@@ -210,6 +236,10 @@ class Verbs:
         rows: list[Body] = list(told.get("value") or [])
         self._last_rows[child.path] = rows
         return rows
+
+
+def _added(child: Child) -> Body:
+    return {"path": child.path, "run_id": child.run_id or child.plan.run_id, "agent": child.plan.agent}
 
 
 def _value(told: Body) -> Any:

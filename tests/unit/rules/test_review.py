@@ -459,6 +459,26 @@ def test_a_sessions_own_child_does_not_wait_for_its_parents_place() -> None:
     assert bench.launched() == ["parent", "child"]
 
 
+def test_whoever_does_not_wait_is_refused_where_as_many_run_as_may() -> None:
+    bench = bench_of(max_running=2)
+    for name in "abc":
+        bench.tell(ChildAdded(session(name), waits=False))
+    assert bench.launched() == ["a", "b"]
+    refused = bench.of(Refuse)[0]
+    assert (refused.child, refused.code) == ("c", "limit")
+    assert "2 of at most 2 sessions run" in refused.why
+    bench.end("a", "returned")
+    bench.tell(ChildAdded(session("c"), waits=False))
+    assert bench.launched() == ["a", "b", "c"]
+
+
+def test_sessions_that_sessions_spawn_are_limited_too() -> None:
+    bench = bench_of(max_running=1)
+    for number in range(9):
+        bench.tell(ChildAdded(session(f"c{number}"), exempt=True))
+    assert "8 of at most 8 sessions that sessions have spawned run" in bench.of(Refuse)[0].why
+
+
 def test_a_crashed_sessions_first_restart_does_not_wait_for_slow_starters() -> None:
     bench = RuleBench(MonitorPlan(name="m", children=tuple(session(f"s{n}") for n in range(4))), parallel=2)
     bench.begin("s0")
