@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,7 +35,18 @@ def child_args(what: Any, kind: str, args: Any, task: object, of: str) -> dict[s
     kept = {word: _value(value, f"{of}: {word}") for word, value in given.items()}
     if kind != "command":
         check(takes(what, kind), kept, of, complete=False)
+    elif (word := _not_json(kept)) is not None:
+        raise SpecError(f"{of}: {word}: a program gets its arguments as JSON, which has no bytes; write text instead")
     return kept
+
+
+def _not_json(args: dict[str, Any]) -> str | None:
+    for word, value in args.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError):
+            return word
+    return None
 
 
 def _mapping(args: Any, of: str) -> dict[str, Any]:

@@ -48,13 +48,18 @@ class Code(Plan):
 
 
 class CommandPlan(Plan):
-    """A program as a session."""
+    """A program as a session; see `wakeful.Command`."""
 
     argv: tuple[str, ...]
     ready: str = "notify"
+    alive: str | tuple[str, ...] | None = None
     env: dict[str, str] = Field(default_factory=dict[str, str])
     cwd: str | None = None
-    options: dict[str, Any] = Field(default_factory=dict[str, Any])
+    user: str | None = None
+    inbox: bool = False
+    success: tuple[int, ...] = (0,)
+    never_restart: tuple[int, ...] = ()
+    stop_signal: str = "SIGTERM"
 
 
 class ChildPlan(Plan):

@@ -80,6 +80,10 @@ class NodeDirectory:
         """The ZeroMQ endpoint a supervisor binds for its children's control lane."""
         return f"ipc://{self.sockets / (_short(path) + '.c')}"
 
+    def notify(self, path: str) -> Path:
+        """The datagram socket a program at this path says its news to."""
+        return self.sockets / f"{_short(path)}.n"
+
     def log(self, path: str) -> Path:
         """The log file of a path, over all its lives."""
         return self.logs / f"{path.replace('/', '~')}.log"

@@ -14,7 +14,7 @@ def enter(birth: Birth) -> int:
             from wakeful_runtime.supervision.monitor import main
         case "store":
             from wakeful_runtime.gateway.storeprocess import main
-        case "session" | "actor":
+        case "session" | "actor" | "command":
             from wakeful_runtime.host.host import main
         case _:
             raise ValueError(f"nothing runs a life of kind {birth.kind!r}")

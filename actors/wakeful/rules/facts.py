@@ -10,7 +10,7 @@ from typing import Literal
 
 from wakeful.rules.doubt import Doubt
 from wakeful.rules.pace import Pace
-from wakeful.rules.pulse import CheckpointFacts, Lease, Pulse, read_lease, read_pulse
+from wakeful.rules.pulse import CheckpointFacts, Lease, Program, Pulse, read_lease, read_pulse
 
 __all__ = [
     "Answer",
@@ -20,6 +20,7 @@ __all__ = [
     "Lease",
     "Look",
     "Probe",
+    "Program",
     "Pulse",
     "ThreadLook",
     "WatchedKind",
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 WatchedKind = Literal["session", "blocking", "actor", "command", "node"]
-"""`blocking` is a BlockingSession; `node` one of the node's own processes; `command` a program without a pulse."""
+"""`blocking` is a BlockingSession; `node` one of the node's own processes; `command` a host that runs a program."""
 
 _KEPT_LOOKS = 32
 _RECENT = 1.0
@@ -91,7 +92,7 @@ class Look:
 
     Attributes:
         at: when.
-        main: its main thread.
+        main: its main thread; for a command the program's.
         control: its control thread; None: not there, or `threads_known` is false.
         threads_known: the machine shows single threads, so that a missing control thread means something.
         throttled: seconds its cgroup has been throttled in all, None if unknown.
@@ -171,6 +172,11 @@ class Facts:
     def probe(self) -> Probe | None:
         """The oldest probe without an answer."""
         return self.probes[0] if self.probes else None
+
+    @property
+    def program(self) -> Program | None:
+        """What a command's host runs, as it last said."""
+        return self.answer.pulse.program if self.answer else None
 
     @property
     def confirming(self) -> Probe | None:

@@ -37,6 +37,25 @@ class CheckpointFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """The program a command's host runs.
+
+    Attributes:
+        pid: its process.
+        stopped_at: when a signal stopped it; None: it isn't.
+        silent_since: its last sign of life, once the next one is late; None while all is well or none is promised.
+        within: seconds between two of them at most.
+        sign: what is missing, for people.
+    """
+
+    pid: int
+    stopped_at: float | None = None
+    silent_since: float | None = None
+    within: float = 0.0
+    sign: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Pulse:
     """What the child's control thread says of it.
 
@@ -56,6 +75,7 @@ class Pulse:
         depth: messages waiting in the mailbox.
         checkpoint: the last one, or None.
         line: the line of the user's it was at, `file.py:123 in fetch`; empty if none was seen. Judges nothing.
+        program: what a command's host runs, or None.
     """
 
     ready: bool = True
@@ -75,6 +95,7 @@ class Pulse:
     depth: int = 0
     checkpoint: CheckpointFacts | None = None
     line: str = ""
+    program: Program | None = None
 
 
 def read_pulse(body: Mapping[str, Any]) -> Pulse:
@@ -103,6 +124,7 @@ def read_pulse(body: Mapping[str, Any]) -> Pulse:
             depth=int(_number(body.get("depth")) or 0),
             checkpoint=_checkpoint(body.get("checkpoint")),
             line=(_text(body.get("line")) or "")[:LINE],
+            program=_program(body.get("program")),
         )
     except (TypeError, ValueError, KeyError, OverflowError) as error:
         raise CodecError(f"facts of a child that aren't what they should be: {error}") from None
@@ -136,6 +158,18 @@ def _checkpoint(value: Any) -> CheckpointFacts | None:
     if value is None:
         return None
     return CheckpointFacts(name=str(value["name"]), seq=int(value["seq"]), at=_finite(value["at"]))
+
+
+def _program(value: Any) -> Program | None:
+    if value is None:
+        return None
+    return Program(
+        pid=int(_finite(value["pid"])),
+        stopped_at=_number(value["stopped_at"]),
+        silent_since=_number(value["silent_since"]),
+        within=_finite(value["within"]),
+        sign=str(value["sign"])[:200],
+    )
 
 
 def _number(value: Any) -> float | None:

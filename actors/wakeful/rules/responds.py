@@ -45,7 +45,7 @@ def silent(case: Case, window: Window, *, confirmed: bool = True) -> Finding | N
     look = case.look_since(end)
     if look is None:
         return suspicion
-    return _starved(case, window) or _silent_verdict(case, window, look)
+    return starved(case, window) or _silent_verdict(case, window, look)
 
 
 def blocked(case: Case, window: Window) -> Finding | None:
@@ -59,21 +59,21 @@ def blocked(case: Case, window: Window) -> Finding | None:
     if now < window.first_look:
         case.agenda.judge(window.first_look)
         return None
-    fresh = _asked_again(case, window, window.first_look)
+    fresh = asked_again(case, window, window.first_look)
     if now < window.suspect_at:
         case.agenda.judge(window.suspect_at)
         return None
     since, limit = window.start, window.limit
     suspicion = Finding(Verdict.BUSY, since, limit, words.loop_busy(now - since, limit))
-    fresh = fresh and _asked_again(case, window, window.suspect_at)
+    fresh = fresh and asked_again(case, window, window.suspect_at)
     if now < window.ask_at or not fresh:
         case.agenda.judge(window.ask_at)
         return suspicion
-    if not _asked_again(case, window, window.ask_at):
+    if not asked_again(case, window, window.ask_at):
         return suspicion
-    starved = _starved(case, window)
-    if starved:
-        return starved
+    no_cpu = starved(case, window)
+    if no_cpu:
+        return no_cpu
     if starvation.seen_twice(facts.looks, since, "D"):
         return Finding(Verdict.UNINTERRUPTIBLE, since, limit, words.uninterruptible(now - since), killing=True)
     share = starvation.cpu_share(facts.looks, since)
@@ -81,7 +81,7 @@ def blocked(case: Case, window: Window) -> Finding | None:
     return Finding(Verdict.LOOP_BLOCKED, since, limit, words.loop_blocked(now - since, share, main), killing=True)
 
 
-def _asked_again(case: Case, window: Window, stage: float) -> bool:
+def asked_again(case: Case, window: Window, stage: float) -> bool:
     """Whether there is an answer to a probe sent since this stage, and a look; both are wanted if not.
 
     Every answer dates the block anew by some milliseconds (its own travel), so half the lead is allowed.
@@ -94,7 +94,7 @@ def _asked_again(case: Case, window: Window, stage: float) -> bool:
     return False
 
 
-def _starved(case: Case, window: Window) -> Finding | None:
+def starved(case: Case, window: Window) -> Finding | None:
     """Its silence is not its own: effective silence is wall time less the time it waited for a CPU."""
     looks, now = case.facts.looks, case.now
     if now >= window.alibi_end:

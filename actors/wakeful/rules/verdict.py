@@ -15,6 +15,7 @@ from wakeful.rules.case import Agenda, Case, Finding, Window
 from wakeful.rules.facts import Facts
 from wakeful.rules.judgement import Judgement
 from wakeful.rules.leases import GRACE, excused_until, overdue
+from wakeful.rules.programs import unwell
 from wakeful.rules.progresses import clock, limit_of_silence, may_kill, standing
 from wakeful.rules.responds import blocked, silent
 
@@ -52,7 +53,7 @@ def _regular_probe(case: Case) -> None:
     A silent child is asked no oftener than its timeout, in case a probe was lost.
     """
     facts = case.facts
-    if facts.kind == "command" or facts.answer is None:
+    if facts.answer is None:
         return
     last = facts.probed_at if facts.probed_at is not None else facts.answer.at
     rebased = facts.doubt.at
@@ -81,11 +82,14 @@ def _stopped(case: Case) -> Finding | None:
     last = facts.looks[-1] if facts.looks else None
     if last is not None and facts.answer is not None and facts.answer.at >= last.at:
         last = None  # it has answered since
+    signalled_at = facts.stopped_at
+    if signalled_at is None and facts.program is not None:
+        signalled_at = facts.program.stopped_at
     if last is not None and last.main.state in "Tt":
         first = next(look for look in reversed(facts.looks) if look.main.state in "Tt")
-        began = min(each for each in (facts.stopped_at, _silent_since(facts), first.at) if each is not None)
-    elif facts.stopped_at is not None and (last is None or last.at < facts.stopped_at):
-        began = facts.stopped_at
+        began = min(each for each in (signalled_at, _silent_since(facts), first.at) if each is not None)
+    elif signalled_at is not None and (last is None or last.at < signalled_at):
+        began = signalled_at
     else:
         return None
     window = Window(facts.doubt.start(began), case.policy.timeout)
@@ -107,7 +111,7 @@ def _starting(case: Case) -> Finding | None:
     if facts.ready_at is not None:
         return None
     began = max(facts.launched_at, facts.watched_at)
-    window = Window(began + facts.doubt.lost_since(began), case.policy.startup)
+    window = Window(began + facts.doubt.lost_since(began), _startup(case, began))
     if now < window.suspect_at:
         half = began + window.limit / 2
         case.agenda.judge(window.suspect_at if now >= half else half)
@@ -129,17 +133,26 @@ def _starting(case: Case) -> Finding | None:
     return replace(suspicion, words=words.start_failed(now - began, window.limit), killing=True)
 
 
+def _startup(case: Case, began: float) -> float:
+    """A program may ask for longer while it starts (EXTEND_TIMEOUT_USEC, sd_notify(3))."""
+    answer = case.facts.answer
+    lease = answer.pulse.lease if answer is not None and case.facts.kind == "command" else None
+    return max(case.policy.startup, lease.until - began) if lease is not None else case.policy.startup
+
+
 def _responding(case: Case) -> Finding | None:
     facts, policy = case.facts, case.policy
-    if facts.kind == "command" or facts.ready_at is None:
+    if facts.ready_at is None:
         return None
     if facts.answer is None:  # adopted, and it has not said hello to this monitor: it dials anew in milliseconds
         window = Window(facts.doubt.start(facts.watched_at), policy.every + policy.timeout)
         return silent(case, window, confirmed=False)
     if facts.probe is not None:  # what it was silent or blocked for while it started, `startup` has judged
         return _silent(case, max(facts.probe.sent_at, facts.ready_at))
-    if facts.answer.loop_age <= 0 or facts.kind == "blocking" or facts.answer.pulse.state == "stopping":
+    if facts.answer.pulse.state == "stopping":
         return None
+    if facts.answer.loop_age <= 0 or facts.kind == "blocking":
+        return unwell(case)
     began = max(facts.answer.at - facts.answer.loop_age, facts.ready_at)
     excused = excused_until(facts)
     if excused is not None:
@@ -184,7 +197,8 @@ def _progressing(case: Case) -> Finding | None:
 def _calm(case: Case) -> Finding:
     facts, now = case.facts, case.now
     if facts.ready_at is None:
-        launch, limit = max(facts.launched_at, facts.watched_at), case.policy.startup
+        launch = max(facts.launched_at, facts.watched_at)
+        limit = _startup(case, launch)
         return Finding(Verdict.STARTING, launch, limit, words.starting(now - launch, limit), suspect=False)
     if facts.answer is None:
         return Finding(Verdict.HEALTHY, now, 0.0, words.HEALTHY, suspect=False)

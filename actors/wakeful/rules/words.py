@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wakeful.rules.facts import ExitReport, Lease, ThreadLook
+from wakeful.rules.facts import ExitReport, Lease, Program, ThreadLook
 
 _SIGNALS = {
     1: "SIGHUP",
@@ -86,6 +86,15 @@ def loop_blocked(took: float, share: float | None, main: ThreadLook) -> str:
     else:
         doing = "the main thread is blocked"
     return f"the event loop has not turned for {span(took)}: {doing}"
+
+
+def no_sign(took: float, program: Program, share: float | None, main: ThreadLook | None) -> str:
+    missing = f"no sign of life from the program for {span(took)} ({program.sign}, limit {span(program.within)})"
+    if share is not None and share > 0.5:
+        return f"{missing}: it computes ({share:.0%} CPU)"
+    if main is not None and (main.syscall or main.wchan):
+        return f"{missing}: it waits in {main.syscall or main.wchan}"
+    return missing
 
 
 def starved(wall: float, lost: float, *, wants_cpu: bool) -> str:

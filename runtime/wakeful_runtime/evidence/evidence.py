@@ -68,14 +68,17 @@ async def collect(
     """
     deadline = time.monotonic() + within
     pid = present.life.pid
-    process = await _in_time(asyncio.to_thread(describe, pid), dict[str, Any](), deadline)
+    program = present.facts.program if present.facts else None
+    process = await _in_time(asyncio.to_thread(describe, program.pid if program else pid), dict[str, Any](), deadline)
     log = asyncio.ensure_future(_in_time(asyncio.to_thread(last_lines, directory.log(path)), (), deadline))
     tasks: Texts = ()
     stacks: Texts = ()
-    if not control_silent(present.facts):
+    if program is not None:
+        process |= {"name": await _in_time(asyncio.to_thread(_name, program.pid), "", deadline), "host": pid}
+    elif not control_silent(present.facts):
         tasks, stacks = await _in_time(_asked(dump), ((), ()), deadline)
     text = ""
-    if not tasks and not stacks:
+    if not tasks and not stacks and program is None:
         file = f"{directory.evidence}/{path.replace('/', '~')}#{present.life.incarnation}.dump"
         text = await _in_time(c_level_dump(pid, present.pidfd, file), "", deadline)
     evidence = Evidence(
@@ -88,6 +91,8 @@ async def collect(
         lease=_lease(present.facts),
         last_seen=last_seen(present.facts),
     )
+    if program is not None:
+        return Found(evidence, _doing(process))
     line = await _in_time(asyncio.to_thread(hung_at, tasks, stacks, text), "", max(deadline, time.monotonic() + 0.2))
     return Found(evidence, line)
 
@@ -207,9 +212,21 @@ def _open_files(pid: int) -> list[str]:
     return found
 
 
+def _name(pid: int) -> str:
+    return small_file(f"/proc/{pid}/comm").strip()
+
+
+def _doing(process: dict[str, Any]) -> str:
+    """Of a program in another language no line can be told: what it is doing, as the kernel sees it."""
+    main: dict[str, Any] = process.get("main") or {}
+    where = main.get("syscall") or main.get("wchan")
+    doing = f"in {where}" if where and where != "running" else f"in state {process.get('state')}"
+    return f"{process.get('name') or 'the program'}[{process.get('pid')}] {doing}"
+
+
 def _child(pid: int) -> dict[str, Any]:
     stat = read_stat(pid)
-    return {"pid": pid, "name": small_file(f"/proc/{pid}/comm").strip(), "state": stat.state if stat else "gone"}
+    return {"pid": pid, "name": _name(pid), "state": stat.state if stat else "gone"}
 
 
 def _checkpoint(facts: Facts | None) -> dict[str, Any] | None:

@@ -19,17 +19,18 @@ CONTROL_THREAD = "wakeful-pulse"
 _GONE = ThreadLook("X")
 
 
-def look(pid: int, *, at: float | None = None) -> Look:
+def look(pid: int, *, program: int | None = None, at: float | None = None) -> Look:
     """One look at a process and its two threads that matter: some 0.1 ms.
 
     Args:
         pid: a process the caller knows to be the one meant (its pidfd is not readable).
+        program: the child of it whose main thread matters, where it hosts a program.
         at: the look's time (monotonic); now if None.
     """
     now = time.monotonic() if at is None else at
     if not LINUX:
-        return _portable(pid, now)
-    main = _thread(pid, pid)
+        return _portable(program or pid, now)
+    main = _thread(program or pid, program or pid)
     if main is None:
         return Look(now, _GONE, None, threads_known=False)
     control = control_thread(pid)

@@ -54,6 +54,7 @@ class LifeClocks:
         self._checkpoint: dict[str, Any] | None = None
         self._mailbox: Callable[[], MailboxFacts] = MailboxFacts
         self._whereabouts: Callable[[], str] = str
+        self._program: Callable[[], dict[str, Any] | None] = lambda: None
 
     def starting(self) -> None:
         """User code begins: the progress clock starts here."""
@@ -80,6 +81,15 @@ class LifeClocks:
     def whereabouts(self, read: Callable[[], str]) -> None:
         """Where the line of the user's that it is at comes from; `read` is called by the control thread."""
         self._whereabouts = read
+
+    def program(self, read: Callable[[], dict[str, Any] | None]) -> None:
+        """Where a command's host says what it knows of its program; `read` is called by the control thread."""
+        self._program = read
+
+    def noted(self, note: str) -> None:
+        """A word for people; no act of its own."""
+        with self._lock:
+            self._progress = (*self._progress[:2], note)
 
     def acted(self) -> None:
         """An act of the run's own: the progress clock is set to now."""
@@ -172,6 +182,9 @@ class LifeClocks:
         mailbox = self._mailbox()
         facts |= {"in_hand_since": mailbox.in_hand_since, "handled": mailbox.handled, "depth": mailbox.depth}
         facts["line"] = self._whereabouts()
+        program = self._program()
+        if program is not None:
+            facts["program"] = program
         facts["switches"] = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
         return facts
 

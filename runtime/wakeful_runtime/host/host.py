@@ -18,7 +18,7 @@ from wakeful.plan import ChildPlan
 from wakeful_runtime.host.blocking import BlockingHost
 from wakeful_runtime.host.code import load
 from wakeful_runtime.host.dumps import threads
-from wakeful_runtime.host.go import read_boot, read_go
+from wakeful_runtime.host.go import Go, read_boot, read_go
 from wakeful_runtime.host.lastwords import reason_of, status_of
 from wakeful_runtime.host.lifeline import Lifeline, open_lifeline
 from wakeful_runtime.host.loophost import LoopHost
@@ -77,17 +77,26 @@ def _live(lifeline: Lifeline) -> ExitReason:
             return lifeline.pulse.stopped_early or silence
         go = read_go(body)
         lifeline.clocks.starting()
-        kind = _load(plan)
+        kind = None if plan.command is not None else _load(plan)
     except BaseException as error:
         lifeline.log.exception("not started")
         return reason_of(error, starting=True)
     _tune_collector()
-    host = BlockingHost() if plan.blocking else LoopHost()
     try:
+        if kind is None:
+            return _live_program(lifeline, plan, go)
+        host = BlockingHost() if plan.blocking else LoopHost()
         return host.run(Stage(lifeline, plan, go, order=host.order, work=host.work), kind)
     except BaseException as error:
         lifeline.log.exception("the host failed")  # a fault of its own: the supervisor hears of it too
         return reason_of(error, starting=False)
+
+
+def _live_program(lifeline: Lifeline, plan: ChildPlan, go: Go) -> ExitReason:
+    from wakeful_runtime.command.commandhost import CommandHost  # not in the image that all lives are forked from
+
+    host = CommandHost(plan)
+    return host.run(Stage(lifeline, plan, go, order=host.order, work=host.work))
 
 
 def _load(plan: ChildPlan) -> type[Living]:

@@ -9,7 +9,15 @@ from wakeful.duration import seconds
 from wakeful.errors import Fatal, RetryAfter, SpecError
 from wakeful.exits import ExitReason, Kind
 
-STATUS: dict[str, int] = {"error": 70, "budget": 70, "fatal": 71, "retry_after": 72, "start_failed": 73, "fenced": 74}
+STATUS: dict[str, int] = {
+    "error": 70,
+    "budget": 70,
+    "killed": 70,
+    "fatal": 71,
+    "retry_after": 72,
+    "start_failed": 73,
+    "fenced": 74,
+}
 """Exit statuses for people who look with other tools; supervisors go by the last words."""
 
 DETAIL = 64 * 1024

@@ -57,6 +57,10 @@ class Stage:
     Args:
         order: called on the loop when an end is asked for, possibly more than once.
         work: the task chaos is aimed at, and the first one of a dump.
+
+    Attributes:
+        refuses_mail: why no text is taken; empty: they are.
+        before_fenced: called when this life finds itself fenced, right before it ends.
     """
 
     def __init__(
@@ -73,6 +77,9 @@ class Stage:
         self._birth, self._go, self._since = birth, go, lifeline.since
         self._pulse, self._postbox = lifeline.pulse, lifeline.postbox
         self.inbox = Inbox()
+        self.directory = birth.directory
+        self.refuses_mail = ""
+        self.before_fenced: Callable[[], None] = lambda: None
         self.mailbox: Mailbox
         self.store: StoreClient
         self.durables: Durables
@@ -138,8 +145,13 @@ class Stage:
         self._pulse.ready(took)
         self.log.info("ready", seconds=round(took, 4))
 
+    def tell_facts(self) -> None:
+        """Let the supervisor judge anew: something it goes by has changed, and no probe may be due for long."""
+        self._pulse.push("event", {"event": "facts", "facts": self.clocks.snapshot()})
+
     def fenced(self, why: str) -> NoReturn:
         """End inside the refused call: no `finally`, no handler, no exit function of the user's runs any more."""
+        self.before_fenced()
         self._pulse.bye(ExitReason(kind="fenced", what=why, at=time.time()))
         sys.stderr.flush()
         os._exit(STATUS["fenced"])
@@ -169,6 +181,9 @@ class Stage:
             answer({"ok": False, "error": "unknown", "why": f"an actor doesn't answer {verb!r}"})
 
     def _take_mail(self, args: dict[str, Any], answer: Answer) -> None:
+        if self.refuses_mail:
+            answer({"ok": False, "error": "refused", "why": self.refuses_mail})
+            return
         wants_reply = bool(args.get("wants_reply"))
         mail = MailItem(
             id=str(args["id"]),
@@ -199,6 +214,8 @@ class Stage:
         return Client(root) if self.plan.blocking else AsyncClient(root, self.mailbox)
 
     def _dump(self) -> tuple[list[str], list[str]]:
+        if self.plan.command is not None:
+            return [], []  # this process's own stacks say nothing of the program
         return dumps.tasks(self._loop, self._work()), dumps.threads()
 
 

@@ -13,6 +13,7 @@ from wakeful.exits import ExitReason
 from wakeful.plan import ChildPlan
 from wakeful.rules.childstate import ChildState
 from wakeful.rules.events import KnownChild
+from wakeful.rules.roster import RUNS
 from wakeful_runtime.store.client import StoreRefused
 from wakeful_runtime.supervision.child import Body, Child
 from wakeful_runtime.supervision.lines import Lines
@@ -87,7 +88,7 @@ class Keeping:
             reason = reason.model_copy(
                 update={"kind": "returned", "what": f"its outcome was committed: {run['outcome']}"}
             )
-        elif run.get("outcome") is None and reason.kind == "returned" and child.plan.kind == "session":
+        elif run.get("outcome") is None and reason.kind == "returned" and child.plan.kind in RUNS:
             reason = reason.model_copy(update={"kind": "exited", "what": "it left without committing a result"})
         told = await self._lines.store.request("checkpoints", path=child.path)
         return reason, tuple([int(row["seq"]) for row in told["rows"] if not row["aside"] and not row["corrupt"]])

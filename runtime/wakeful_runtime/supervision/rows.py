@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wakeful.rules.facts import Pulse
 from wakeful_runtime.evidence.hungline import shortened
+from wakeful.rules.roster import RUNS
 from wakeful_runtime.evidence.vitals import tree_memory
 from wakeful_runtime.supervision.child import Body, Child, Present
 
@@ -59,9 +60,7 @@ def _row(supervisor: Supervisor, child: Child) -> Body:
         "verdict": str(present.judgement.verdict) if present is not None and present.judgement is not None else None,
         "restarts": state.restarts if state is not None else 0,
         "beat_age_s": round(now - answer.at, 3) if answer is not None else None,
-        "progress_age_s": round(now - pulse.progress_at, 3)
-        if pulse is not None and child.plan.kind == "session"
-        else None,
+        "progress_age_s": round(now - pulse.progress_at, 3) if pulse is not None and child.plan.kind in RUNS else None,
         "checkpoint": pulse.checkpoint.name if pulse is not None and pulse.checkpoint is not None else None,
         "memory_mb": round(memory / 2**20, 1) if memory else None,
         "key": f"agent:{child.plan.agent}:session:{child.run_id or child.plan.run_id}" if child.plan.agent else None,

@@ -15,7 +15,7 @@ from wakeful.errors import CodecError
 from wakeful.exits import ExitReason, Verdict
 from wakeful.rules import doubt as doubts
 from wakeful.rules.events import Condemned, Progressed
-from wakeful.rules.facts import Answer, Facts, Probe, read_pulse
+from wakeful.rules.facts import Answer, Facts, Look, Probe, read_pulse
 from wakeful.rules.judgement import Judgement
 from wakeful.rules.routine import is_routine
 from wakeful.rules.verdict import judge
@@ -33,6 +33,13 @@ SUSPICIOUS_TICK = 0.25
 
 COALESCE = 0.01
 """Seconds a look may wait for others that fall due meanwhile: one wake-up for all. Early would be for nothing."""
+
+
+def _look(present: Present) -> Look:
+    """At the process; for a command at its program, unless its host itself has been stopped."""
+    facts = present.facts
+    program = facts.program if facts is not None and facts.stopped_at is None else None
+    return look(present.life.pid, program=program.pid if program is not None else None)
 
 
 class Watch:
@@ -69,7 +76,7 @@ class Watch:
         )
         if adopted:
             self._probe(child, present, now)
-            present.facts = present.facts.looked(look(present.life.pid))  # nobody tells again that it was stopped
+            present.facts = present.facts.looked(_look(present))  # nobody tells again that it was stopped
         self._memory.begin(child, present)
         self._judge(child, present, now)
 
@@ -183,7 +190,7 @@ class Watch:
         if asks:
             self._probe(child, present, now)
         if looks:
-            present.facts = (present.facts or facts).looked(look(present.life.pid))
+            present.facts = (present.facts or facts).looked(_look(present))
         if asks or looks:
             verdict = judge(present.facts or facts, child.plan.heartbeat, now)
         self._note(child, present, verdict)

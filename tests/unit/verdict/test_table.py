@@ -16,6 +16,7 @@ from wakeful.rules.facts import (
     Lease,
     Look,
     Probe,
+    Program,
     Pulse,
     ThreadLook,
     WatchedKind,
@@ -422,11 +423,40 @@ def test_a_cancel_comes_first_only_where_the_loop_still_turns() -> None:
     assert not wedged.cancel_first
 
 
-def test_a_command_has_no_pulse_to_be_missed() -> None:
-    facts = Facts("command", 0, 0, ready_at=1, answer=Answer(0, 1, 1, 0.0, Pulse(progress_at=1)))
-    judged = judge(facts, Heartbeat(every=1, timeout=1), 1000.0)
-    assert judged.verdict == Verdict.HEALTHY
-    assert judged.probe_at is None
+def programmed(program: Program, *, at: float = NOW - 0.01, seen: tuple[Look, ...] = ()) -> Facts:
+    """A command whose host has just answered, and said this of its program."""
+    answer = Answer(9, at, at, 0.0, Pulse(progress_at=NOW - 1, program=program))
+    return Facts("command", 0, 0, ready_at=1, answer=answer, probed_at=at, looks=seen)
+
+
+def test_a_program_that_gives_its_signs_of_life_is_healthy() -> None:
+    judged = judge(programmed(Program(7)), Heartbeat(every=1, timeout=1), NOW)
+    assert (judged.verdict, judged.suspect) == (Verdict.HEALTHY, False)
+
+
+def test_a_program_that_misses_its_watchdog_is_ended_after_the_time_promised_and_a_last_question() -> None:
+    late = Program(7, silent_since=NOW - 2.0, within=2.0, sign="WATCHDOG=1")
+    seen = (Look(NOW - 1.4, main("S")), Look(NOW - 0.01, main("S")))
+    judged = judge(programmed(late, seen=seen), Heartbeat(every=1, timeout=1), NOW)
+    assert (judged.verdict, judged.killing, judged.exit_kind) == (Verdict.LOOP_BLOCKED, True, "loop_blocked")
+    assert "WATCHDOG=1" in judged.words
+    early = judge(programmed(late, at=NOW - 1.0, seen=seen[:1]), Heartbeat(every=1, timeout=1), NOW)
+    assert not early.killing
+    assert early.probe_at is not None and early.probe_at <= NOW
+
+
+def test_a_program_that_a_signal_stopped_is_held_to_be_stopped_though_its_host_answers() -> None:
+    stopped = Program(7, stopped_at=NOW - 1.5)
+    judged = judge(programmed(stopped, seen=(Look(NOW - 0.02, main("T")),)), Heartbeat(every=1, timeout=1), NOW)
+    assert (judged.verdict, judged.killing) == (Verdict.STOPPED, True)
+
+
+def test_a_program_may_ask_for_a_longer_start() -> None:
+    lease = Lease(1, "migrating", NOW - 5, NOW + 60)
+    answer = Answer(9, NOW, NOW, 0.0, Pulse(ready=False, state="starting", lease=lease))
+    facts = Facts("command", NOW - 100, NOW - 100, answer=answer)
+    assert not judge(facts, Heartbeat(startup=60), NOW).suspect
+    assert judge(replace(facts, kind="session"), Heartbeat(startup=60), NOW).suspect
 
 
 def test_a_block_of_the_start_is_not_held_against_a_life_that_has_just_become_ready() -> None:
