@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 NOTE = 500
 """Characters of a status or a note that are kept."""
@@ -193,6 +194,7 @@ def _no_number(word: str) -> None:
     raise ValueError(f"{word} is no JSON")
 
 
+@lru_cache(maxsize=64)
 def _unknown(key: str) -> Refused:
     near = difflib.get_close_matches(key, [each for each in _READERS if each.startswith("X_")], 1)
     return Refused(key, f"there is no such key; did you mean {near[0]}?" if near else "there is no such key")

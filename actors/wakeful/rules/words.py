@@ -92,9 +92,10 @@ def no_sign(took: float, program: Program, share: float | None, main: ThreadLook
     missing = f"no sign of life from the program for {span(took)} ({program.sign}, limit {span(program.within)})"
     if share is not None and share > 0.5:
         return f"{missing}: it computes ({share:.0%} CPU)"
-    if main is not None and (main.syscall or main.wchan):
-        return f"{missing}: it waits in {main.syscall or main.wchan}"
-    return missing
+    where = (main.syscall or main.wchan) if main is not None else ""
+    if where == "running" or (main is not None and main.state == "R"):
+        return f"{missing}: it computes"
+    return f"{missing}: it waits in {where}" if where else missing
 
 
 def starved(wall: float, lost: float, *, wants_cpu: bool) -> str:

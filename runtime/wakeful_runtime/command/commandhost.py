@@ -106,7 +106,8 @@ class CommandHost:
         """
         command, program, life = self._command, self._program, self._life
         who = identity_of(command.user)
-        outfit = Outfit(command, stage.plan, stage.directory, life, who, self._signs.within if self._notifies else None)
+        watchdog = self._signs.within if command.alive == "notify" else None
+        outfit = Outfit(command, stage.plan, stage.directory, life, who, watchdog, stage.spare)
         self._closing.callback(outfit.close)
         self._closing.callback(program.close)
         self._log_from = os.fstat(1).st_size
@@ -200,10 +201,6 @@ class CommandHost:
         beat, alive = self._stage.plan.heartbeat, self._command.alive
         what = WATCHDOG if alive is None or alive == "notify" else alive if isinstance(alive, str) else alive[0]
         return Signs(what, None if alive is None else beat.every + beat.timeout)
-
-    @property
-    def _notifies(self) -> bool:
-        return self._command.alive == "notify"
 
     def _facts(self) -> dict[str, Any] | None:
         """For the monitor; called by the control thread."""

@@ -18,9 +18,9 @@ LONGEST = STATE_BYTES + 1024
 TURN = 64
 """Datagrams, or pieces of lines, in one turn of the loop."""
 
-PIECE = 64 * 1024
-A_SECOND = 2000
-"""Datagrams, or pieces of lines, read in a second; the others wait, and the program with them."""
+PIECE = 16 * 1024
+A_SECOND = 5000
+"""Datagrams and lines read in a second; the others wait, and the program with them."""
 
 PAUSE = 0.05
 """Seconds nothing is read when enough has been."""
@@ -85,13 +85,13 @@ class Ears:
         second = int(self._loop.time())
         if second != self._second:
             self._second, self._read = second, 0
-        self._read += 1
-        return self._read > A_SECOND
+        return self._read >= A_SECOND
 
     def _datagram(self) -> bool:
         found = self._socket.receive()
         if found is None:
             return False
+        self._read += 1
         if not self._ours(found):
             pid = found.sender.pid if found.sender else None
             self._hearing.refuse("NOTIFY_SOCKET", f"process {pid} is none of this program's")
@@ -125,6 +125,7 @@ class Ears:
         return True
 
     def _take_line(self, line: bytes) -> None:
+        self._read += 1
         said = read_line(line)
         if said is not None:
             self._hearing.take(said)

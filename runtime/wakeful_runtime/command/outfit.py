@@ -23,6 +23,7 @@ class Outfit:
         plan: the child's.
         who: whom it runs as; None: as the node.
         watchdog: seconds within which it must say WATCHDOG=1; None: it need not.
+        spare: a descriptor to use for its lines, for a low number.
 
     Attributes:
         socket: where its datagrams come.
@@ -40,12 +41,12 @@ class Outfit:
         life: NodeLife,
         who: Identity | None,
         watchdog: float | None,
+        spare: int | None = None,
     ) -> None:
         self._kept, self._handed = contextlib.ExitStack(), contextlib.ExitStack()
         self.socket = NotifySocket(None if who else directory.notify(life.path))
         self._kept.callback(self.socket.close)
-        self.lines, writer = self._pipe()
-        os.set_blocking(self.lines, False)
+        self.lines, writer = self._pipe(spare)
         self.output = Output(command.ready.partition(":")[2]) if command.ready.startswith("log:") else None
         self.inbox: int | None = None
         stdin = subprocess.DEVNULL
@@ -72,8 +73,13 @@ class Outfit:
         self._handed.close()
         self._kept.close()
 
-    def _pipe(self) -> tuple[int, int]:
+    def _pipe(self, spare: int | None) -> tuple[int, int]:
         reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        if spare is not None:
+            os.dup2(writer, spare, inheritable=False)
+            os.close(writer)
+            writer = spare
         self._kept.callback(os.close, reader)
         self._handed.callback(os.close, writer)
         return reader, writer

@@ -220,7 +220,8 @@ def _doing(process: dict[str, Any]) -> str:
     """Of a program in another language no line can be told: what it is doing, as the kernel sees it."""
     main: dict[str, Any] = process.get("main") or {}
     where = main.get("syscall") or main.get("wchan")
-    doing = f"in {where}" if where and where != "running" else f"in state {process.get('state')}"
+    computes = where == "running" or process.get("state") == "R"
+    doing = "computing" if computes else f"in {where}" if where else f"in state {process.get('state')}"
     return f"{process.get('name') or 'the program'}[{process.get('pid')}] {doing}"
 
 

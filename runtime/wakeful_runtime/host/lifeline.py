@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ class Lifeline:
 
     Attributes:
         since: when it was made, on the monotonic clock.
+        spare: a low descriptor kept free for a command's program: some shells know only those of one digit.
     """
 
     birth: Birth
@@ -27,11 +29,13 @@ class Lifeline:
     clocks: LifeClocks
     log: Log
     since: float = field(default_factory=time.monotonic)
+    spare: int | None = None
 
 
 def open_lifeline(birth: Birth) -> Lifeline:
     """Start the control thread, then open the log."""
+    spare = os.dup(0) if birth.kind == "command" else None
     clocks, postbox = LifeClocks(), Postbox()
     pulse = Pulse(birth, postbox.post, clocks.snapshot)
     pulse.start()
-    return Lifeline(birth, pulse, postbox, clocks, open_log(birth.path, birth.incarnation))
+    return Lifeline(birth, pulse, postbox, clocks, open_log(birth.path, birth.incarnation), spare=spare)

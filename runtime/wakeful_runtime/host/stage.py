@@ -60,6 +60,7 @@ class Stage:
 
     Attributes:
         refuses_mail: why no text is taken; empty: they are.
+        spare: a low descriptor that may be replaced.
         before_fenced: called when this life finds itself fenced, right before it ends.
     """
 
@@ -77,7 +78,7 @@ class Stage:
         self._birth, self._go, self._since = birth, go, lifeline.since
         self._pulse, self._postbox = lifeline.pulse, lifeline.postbox
         self.inbox = Inbox()
-        self.directory = birth.directory
+        self.directory, self.spare = birth.directory, lifeline.spare
         self.refuses_mail = ""
         self.before_fenced: Callable[[], None] = lambda: None
         self.mailbox: Mailbox
