@@ -35,8 +35,8 @@ def child_args(what: Any, kind: str, args: Any, task: object, of: str) -> dict[s
     kept = {word: _value(value, f"{of}: {word}") for word, value in given.items()}
     if kind != "command":
         check(takes(what, kind), kept, of, complete=False)
-    elif (word := _not_json(kept)) is not None:
-        raise SpecError(f"{of}: {word}: a program gets its arguments as JSON, which has no bytes; write text instead")
+    elif (bad := _not_json(kept)) is not None:
+        raise SpecError(f"{of}: {bad}: a program gets its arguments as JSON, which has no bytes; write text instead")
     return kept
 
 

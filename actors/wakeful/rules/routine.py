@@ -27,4 +27,12 @@ def is_routine(facts: Facts, judgement: Judgement | None, answer: Answer) -> boo
 
 def _judged_by(pulse: Pulse) -> tuple[object, ...]:
     """What of an answer can bring a deadline nearer; an act of its own (`progress_at`) only moves one away."""
-    return pulse.state, pulse.waiting_for, pulse.progress_stands, pulse.lease, pulse.blocking_until, pulse.in_hand_since
+    own = (
+        pulse.state,
+        pulse.waiting_for,
+        pulse.progress_stands,
+        pulse.lease,
+        pulse.blocking_until,
+        pulse.in_hand_since,
+    )
+    return (*own, pulse.program)

@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from wakeful.rules.facts import Pulse
-from wakeful_runtime.evidence.hungline import shortened
 from wakeful.rules.roster import RUNS
+from wakeful_runtime.evidence.hungline import shortened
 from wakeful_runtime.evidence.vitals import tree_memory
 from wakeful_runtime.supervision.child import Body, Child, Present
 
