@@ -1,4 +1,4 @@
-"""The session the node benchmarks run: it does nothing, answers, and hangs when asked to."""
+"""What the node benchmarks run: a session that does nothing, answers, and hangs when asked to; an actor that counts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import ctypes
 import time
 
-from wakeful import Message, Request, Session, handler
+from wakeful import Actor, Message, Request, Session, handler
 
 FOR_EVER = 3600.0
 
@@ -44,3 +44,36 @@ class Idle(Session[dict[str, int]]):
         if message.gil:
             ctypes.PyDLL(None).sleep(int(FOR_EVER))
         time.sleep(FOR_EVER)
+
+
+class Work(Message):
+    """A message of some 100 bytes, to be counted."""
+
+    seq: int
+    symbol: str
+    price: float
+    size: int
+    live: bool
+
+
+class Took(Request[list[float]]):
+    """Of the messages since the last one who asked: how many, in how many seconds, with how much CPU time."""
+
+
+class Busy(Actor):
+    """Counts."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._began = (0.0, 0.0)
+
+    @handler
+    async def work(self, message: Work) -> None:
+        if self._seen == 0:
+            self._began = time.perf_counter(), time.process_time()
+        self._seen += 1
+
+    @handler
+    def took(self, message: Took) -> list[float]:
+        seen, self._seen = self._seen, 0
+        return [seen, time.perf_counter() - self._began[0], time.process_time() - self._began[1]]

@@ -100,4 +100,4 @@ def show(name: str, unit: str, found: dict[str, list[float]], ratios: dict[str, 
     for way, values in found.items():
         print(f"  {way:<10} {statistics.median(values):>12,.1f}  [{min(values):,.1f}-{max(values):,.1f}]")
     for which, value in ratios.items():
-        print(f"  {which}: {value:.2f}")
+        print(f"  {which}: {value:.3g}")
