@@ -16,6 +16,9 @@ RECONNECT_MS = 2
 RECONNECT_MAX_MS = 100
 """A peer that is away for long costs ten looks a second."""
 
+NEVER_MS = 3_600_000
+"""Before ZeroMQ dials anew where `redial` does; without any reconnecting, unread replies went with their connection."""
+
 LINGER_MS = 100
 """How long closing may take to write out what was sent."""
 
@@ -51,14 +54,14 @@ def dealer(identity: bytes, *, keep: bool = False, reconnect: bool = True) -> So
         keep: what is sent without a connection waits for the next one, and what was received before a connection broke
             can still be read. Otherwise both are gone with the connection, and each new connection announces itself to
             the other side with an empty message.
-        reconnect: in milliseconds; otherwise a connection that broke, and what was sent into it, is gone for good.
+        reconnect: in milliseconds; otherwise somebody else sees to it.
     """
     socket = _socket(zmq.DEALER)
     socket.setsockopt(zmq.ROUTING_ID, identity)
     if not keep:
         socket.setsockopt(zmq.IMMEDIATE, 1)
         socket.setsockopt(zmq.PROBE_ROUTER, 1)
-    socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS if reconnect else -1)
+    socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS if reconnect else NEVER_MS)
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS if reconnect else 0)
     return socket
 

@@ -54,15 +54,8 @@ class Drain:
 
     def sent(self) -> None:
         """To be called after every send outside of `take` and `after`."""
-        if not self._running and not self._scheduled:
-            self.events()
-
-    def events(self) -> int:
-        """The socket's EVENTS; what they tell of is read in the loop's next turn."""
-        events = int(self._look(EVENTS))
-        if events & POLLIN and not self._running and not self._scheduled:
+        if not self._running and not self._scheduled and self._look(EVENTS) & POLLIN:
             self._again()
-        return events
 
     def run(self, limit: int = AT_ONCE, *, sure: bool = False) -> int:
         """Take what is there, at most `limit` messages; how many it were. Never runs inside itself.

@@ -89,7 +89,7 @@ class Peer:
         self._monitor = ConnectionMonitor(self._socket, self._hello, self._disconnected)
         self._connected = False
         self._drain = Drain(self._socket, self._take)
-        self._redial = Redial(self._socket, endpoint, lambda: self._connected, self._drain.events)
+        self._redial = Redial(self._socket, endpoint, lambda: self._connected, self.read)
 
     def open(self) -> None:
         """Dial; each connection begins with a HELLO, and nothing else is sent before its WELCOME."""

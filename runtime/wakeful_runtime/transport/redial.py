@@ -1,7 +1,7 @@
 """Dials whoever listens at an endpoint, within a millisecond or two of its coming (back), and never twice at once.
 
-ZeroMQ's own reconnecting is off: its pauses double with each try, and a connection it makes while another is dialled
-fights it for the identity. The receiver then keeps the loser, which leads nowhere.
+ZeroMQ's own reconnecting waits too long to matter: its pauses would double with each try, and a connection that it
+makes while another is dialled fights that for the identity. The receiver may keep the loser, which leads nowhere.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import zmq
 
-from wakeful_runtime.transport.context import LINGER_MS, POLLOUT, Socket
+from wakeful_runtime.transport.context import LINGER_MS, Socket
 
 LOOK_S = 0.001
 """Between looks whether somebody listens: 10 us each."""
@@ -34,16 +34,16 @@ class Redial:
     """Keeps one socket connected to one endpoint.
 
     Args:
-        socket: a DEALER that doesn't reconnect by itself.
+        socket: a DEALER that hardly ever reconnects by itself.
         here: whether the connection stands; nothing is done then.
-        events: looks at the socket's EVENTS, and sees to it that what they tell of is read.
+        read: takes what the connection before still brought.
     """
 
-    def __init__(self, socket: Socket, endpoint: str, here: Callable[[], bool], events: Callable[[], int]) -> None:
+    def __init__(self, socket: Socket, endpoint: str, here: Callable[[], bool], read: Callable[[], None]) -> None:
         self._socket = socket
         self._endpoint = endpoint
         self._here = here
-        self._events = events
+        self._read = read
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._often_until = 0.0
@@ -72,20 +72,21 @@ class Redial:
             return
         now = loop.time()
         if self._dialled is not None and now >= self._dialled + self._patience:
-            self._hang_up()
-        if self._dialled is None and not self._events() & POLLOUT and _listens(self._endpoint):
+            self._dialled = None
+            self._patience = min(2 * self._patience, MOST_PATIENCE_S)
+        if self._dialled is None and _listens(self._endpoint):
             self._dialled = now
-            self._socket.connect(self._endpoint)
+            self._dial()
         self._timer = loop.call_later(LOOK_S if now < self._often_until else LATER_S, self._look)
 
-    def _hang_up(self) -> None:
-        """Give a dial up, and what lingers in it; until it is gone the socket can still be written to."""
-        self._dialled = None
-        self._patience = min(2 * self._patience, MOST_PATIENCE_S)
+    def _dial(self) -> None:
+        """In place of the connection before; what lingers in that was for a life that is gone."""
+        self._read()
         self._socket.setsockopt(zmq.LINGER, 0)
-        with contextlib.suppress(zmq.ZMQError):  # it is gone already
+        with contextlib.suppress(zmq.ZMQError):  # there is none before the first
             self._socket.disconnect(self._endpoint)
         self._socket.setsockopt(zmq.LINGER, LINGER_MS)
+        self._socket.connect(self._endpoint)
 
 
 def _listens(endpoint: str) -> bool:
