@@ -1,7 +1,8 @@
 """From the spawn call to the new session's first reply, and what an idle session costs in memory.
 
 The node's client asks for a session and then asks the session something typed; the baseline has a bare zygote fork a
-child that dials back and answers (no store, no supervision, no validation). Rounds alternate.
+child that dials back and answers (no store, no supervision, no validation). Rounds alternate, with a pause between them:
+init keeps one process standing by, and a second spawn within some 30 ms of the first is forked the slow way.
 
     python benchmarks/spawn.py [--json] [--rounds 25]
 """
@@ -18,6 +19,9 @@ from zygote import Bare, zygote
 
 from wakeful import Child, Gateway, Heartbeat
 from wakeful_runtime.transport.mailbox import Mailbox
+
+PAUSE_S = 0.1
+"""Between rounds."""
 
 SETTLED_S = 2.0
 """After so long a session has answered its first probes."""
@@ -48,6 +52,7 @@ async def _measure(rounds: int) -> tuple[dict[str, list[float]], dict[str, list[
         pids: list[int] = []
         async with caller(running.directory) as mailbox:
             for number in range(rounds + 2):
+                await asyncio.sleep(PAUSE_S)
                 session, (forked, pid) = await _spawn(running, mailbox, number), _fork(bare)
                 pids.append(pid)
                 if number >= 2:  # the first ones warm both sides up

@@ -45,7 +45,7 @@ def main(birth: Birth) -> int:
     lifeline = open_lifeline(birth)
     lifeline.pulse.orders.dump = lambda: ([], threads())  # a hanging import shows its line too
     prepare(birth)
-    reason = _live(lifeline)
+    reason = live(lifeline)
     lifeline.postbox.close()
     lifeline.log.info("ended", kind=reason.kind, what=reason.what)
     lifeline.pulse.bye(reason)
@@ -67,7 +67,12 @@ def dump_file(birth: Birth) -> Path:
     return birth.directory.evidence / f"{birth.path.replace('/', '~')}#{birth.incarnation}.dump"
 
 
-def _live(lifeline: Lifeline) -> ExitReason:
+def live(lifeline: Lifeline, *, listens: bool = True) -> ExitReason:
+    """From GO to the end of the actor; how it ended.
+
+    Args:
+        listens: whether anybody can reach its mailbox.
+    """
     birth = lifeline.birth
     try:
         plan = read_boot(birth.boot)
@@ -86,7 +91,7 @@ def _live(lifeline: Lifeline) -> ExitReason:
         if kind is None:
             return _live_program(lifeline, plan, go)
         host = BlockingHost() if plan.blocking else LoopHost()
-        return host.run(Stage(lifeline, plan, go, order=host.order, work=host.work), kind)
+        return host.run(Stage(lifeline, plan, go, order=host.order, work=host.work, listens=listens), kind)
     except BaseException as error:
         lifeline.log.exception("the host failed")  # a fault of its own: the supervisor hears of it too
         return reason_of(error, starting=False)

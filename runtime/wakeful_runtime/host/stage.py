@@ -57,6 +57,7 @@ class Stage:
     Args:
         order: called on the loop when an end is asked for, possibly more than once.
         work: the task chaos is aimed at, and the first one of a dump.
+        listens: whether anybody can reach the mailbox.
 
     Attributes:
         refuses_mail: why no text is taken; empty: they are.
@@ -72,6 +73,7 @@ class Stage:
         *,
         order: Callable[[Ordered], None],
         work: Callable[[], asyncio.Task[Any] | None],
+        listens: bool = True,
     ) -> None:
         birth = lifeline.birth
         self.plan, self.log, self.clocks = plan, lifeline.log, lifeline.clocks
@@ -89,6 +91,7 @@ class Stage:
         self.chaos = Chaos(lifeline.postbox.post, work, lambda: self.clocks.waiting_for == "store")
         self._order = order
         self._work = work
+        self._listens = listens
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def life(self, kind: type[NodeLife] = NodeLife) -> NodeLife:
@@ -119,7 +122,7 @@ class Stage:
         zombies = Zombies()
         orders.probed = zombies.look
         birth = self._birth
-        mailbox = self.mailbox = Mailbox(birth.directory, birth.path, birth.incarnation)
+        mailbox = self.mailbox = Mailbox(birth.directory, birth.path, birth.incarnation, bind=self._listens)
         self.store = StoreClient(birth.directory, f"{birth.path}#{birth.incarnation}")
         self.appointment = Appointment(self.plan.not_before, self._go.run_id, self.clocks, self.store, self.log)
         mailbox.watch = self._watch
