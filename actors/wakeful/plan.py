@@ -138,6 +138,13 @@ class JobPlan(Plan):
     timeout: float | None = None
 
 
+class WebPlan(Plan):
+    """Where the node listens for HTTP; port 0: any free one."""
+
+    host: str
+    port: int = Field(ge=0, le=65535)
+
+
 class NodePlan(Plan):
     """A whole tree.
 
@@ -145,6 +152,7 @@ class NodePlan(Plan):
         root: the gateway as a supervisor; its children are monitors and direct children, in order.
         agents: what `sessions_spawn`, schedules and `spawn` may start, by name.
         target: the `file.py:tree` it came from, for people.
+        web: None: the node is not to be asked over HTTP.
     """
 
     root: MonitorPlan
@@ -154,6 +162,7 @@ class NodePlan(Plan):
     preload: tuple[str, ...] = ()
     timezone: str | None = None
     target: str = ""
+    web: WebPlan | None = None
 
 
 ChildPlan.model_rebuild()

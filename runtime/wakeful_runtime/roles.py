@@ -16,6 +16,8 @@ def enter(birth: Birth) -> int:
             from wakeful_runtime.gateway.storeprocess import main
         case "session" | "actor" | "command":
             from wakeful_runtime.host.host import main
+        case "web":
+            from wakeful_runtime.web.process import main
         case _:
             raise ValueError(f"nothing runs a life of kind {birth.kind!r}")
     return main(birth)

@@ -25,6 +25,13 @@ def register(app: typer.Typer) -> None:
 def run(
     target: TargetArgument,
     detach: Annotated[bool, typer.Option("--detach", help="Leave it running in the background.")] = False,
+    web: Annotated[
+        str | None,
+        typer.Option("--web", metavar="HOST:PORT", help="Listen for HTTP there; else at $WAKEFUL_WEB, else nowhere."),
+    ] = None,
+    no_web: Annotated[
+        bool, typer.Option("--no-web", help="Don't listen for HTTP, whatever $WAKEFUL_WEB says.")
+    ] = False,
     node: NodeOption = None,
 ) -> None:
     """Run a tree until it is told to stop.
@@ -38,12 +45,17 @@ def run(
       wakeful run overnight.py:tree
       wakeful run overnight.py:tree --detach && wakeful ps
       wakeful --node ~/nodes/night run mypackage.agents:tree
+      wakeful run overnight.py:tree --web 127.0.0.1:8717; wakeful token
     """
     from wakeful_runtime.cli import running
+    from wakeful_runtime.cli.web import asked_for
     from wakeful_runtime.tree.treefile import load
 
-    where = directory(node)
-    raise typer.Exit(running.detached(where, target) if detach else running.foreground(where, load(target)))
+    where, listen = directory(node), asked_for(web, no_web)
+    if detach:
+        raise typer.Exit(running.detached(where, target, listen))
+    plan = load(target).model_copy(update={"web": listen})
+    raise typer.Exit(running.foreground(where, plan))
 
 
 def check(target: TargetArgument, json: JsonOption = False) -> None:

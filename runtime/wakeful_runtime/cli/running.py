@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from wakeful.errors import NodeError, SpecError
-from wakeful.plan import NodePlan
+from wakeful.plan import NodePlan, WebPlan
 from wakeful_runtime.directory import NodeDirectory
 
 READY_S = 60.0
 """How long `run --detach` waits for the node to be ready."""
+
+WEB_S = 15.0
+"""How long the ready line waits for the web."""
 
 _POLL_S = 0.05
 _READY = "wakeful: ready:"
@@ -35,11 +38,15 @@ def foreground(directory: NodeDirectory, plan: NodePlan) -> int:
     # Of two runs at once only one may write the plan, and the other must not say that it is ready.
     starting = _start_lock(directory)
     _refuse_second(directory)
-    _announce_when_ready(directory, ready_line(directory, plan))
+    if plan.web is not None:
+        from wakeful_runtime.web.address import check_free
+
+        check_free(plan.web)
+    _announce_when_ready(directory, plan)
     return run_node(directory, plan, on_ready=lambda gateway: fcntl.flock(starting, fcntl.LOCK_UN))
 
 
-def detached(directory: NodeDirectory, target: str) -> int:
+def detached(directory: NodeDirectory, target: str, web: WebPlan | None = None) -> int:
     """Start the node of a target in the background and return when it is ready.
 
     Raises:
@@ -52,6 +59,7 @@ def detached(directory: NodeDirectory, target: str) -> int:
     with said.open("ab") as out:
         start = out.tell()
         command = [sys.executable, "-P", "-m", "wakeful_runtime.cli", "--node", str(directory.root), "run", target]
+        command += ["--no-web"] if web is None else ["--web", f"{web.host}:{web.port}"]
         keeper = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
     deadline = time.monotonic() + READY_S
     while True:
@@ -129,7 +137,7 @@ def _status(directory: NodeDirectory) -> dict[str, Any] | None:
         return None
 
 
-def _announce_when_ready(directory: NodeDirectory, line: str) -> None:
+def _announce_when_ready(directory: NodeDirectory, plan: NodePlan) -> None:
     """Say the line once the node answers.
 
     From a process of its own, for this one will only wait for init; and from nobody's child, so that the keeper
@@ -146,16 +154,38 @@ def _announce_when_ready(directory: NodeDirectory, line: str) -> None:
         os._exit(0)
     os.close(alive)
     try:
-        _say_when_ready(directory, line, gone)
+        _say_when_ready(directory, plan, gone)
     finally:
         os._exit(0)
 
 
-def _say_when_ready(directory: NodeDirectory, line: str, gone: int) -> None:
+def _say_when_ready(directory: NodeDirectory, plan: NodePlan, gone: int) -> None:
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
         if is_ready(directory):
-            print(line, flush=True)
+            web = _web_words(directory, gone) if plan.web is not None else ""
+            print(ready_line(directory, plan) + web, flush=True)
             return
         if select.select([gone], [], [], _POLL_S)[0]:
             return
+
+
+def _web_words(directory: NodeDirectory, gone: int) -> str:
+    """Where the web listens, once it does; a node whose web can't come up is ready all the same, and says so."""
+    from wakeful_runtime.gateway.nodeplan import read_start
+    from wakeful_runtime.web.address import is_loopback
+    from wakeful_runtime.web.place import read_place
+
+    deadline = time.monotonic() + WEB_S
+    start = read_start(directory)
+    while time.monotonic() < deadline:
+        place = read_place(directory)
+        if place is not None and place["epoch"] == start.epoch:
+            assert start.plan.web is not None
+            open_to_all = (
+                "" if is_loopback(start.plan.web.host) else "; others can reach it and the token is not encrypted"
+            )
+            return f"; web at {place['url']} (wakeful token{open_to_all})"
+        if select.select([gone], [], [], _POLL_S)[0]:
+            break
+    return "; the web is not up yet: see wakeful logs web"

@@ -38,7 +38,7 @@ READ_ONLY = frozenset(
 """Verbs that may be asked again when an answer is late (the gateway was replaced)."""
 
 CALL_S = 10.0
-_AGAIN_S = 1.0
+AGAIN_S = 1.0
 
 
 class NoNode(NodeError):
@@ -92,7 +92,7 @@ class Client:
         asked = dict(args or {})
         waits = float(asked.get("timeoutSeconds") or 0)
         answer = self._calls.call(
-            verb, asked, timeout + waits, again=_AGAIN_S if verb in READ_ONLY and not waits else None
+            verb, asked, timeout + waits, again=AGAIN_S if verb in READ_ONLY and not waits else None
         )
         if answer is None:
             if not runs_in(self.directory):

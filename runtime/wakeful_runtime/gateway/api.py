@@ -13,6 +13,7 @@ from wakeful_runtime.boots import WITHIN_S
 from wakeful_runtime.gateway.history import History
 from wakeful_runtime.gateway.naming import find_row
 from wakeful_runtime.gateway.nodeplan import NodeStart
+from wakeful_runtime.gateway.refusals import NoVerb
 from wakeful_runtime.gateway.sessions import Sessions
 from wakeful_runtime.supervision.child import Body
 from wakeful_runtime.supervision.lines import Lines
@@ -66,7 +67,7 @@ class Api:
             return await self._on_one(verb, args)
         answer = self._verbs.get(verb)
         if answer is None:
-            raise NodeError(f"there is no verb {verb!r}")
+            raise NoVerb(f"there is no verb {verb!r}")
         return await answer(args)
 
     async def rows(self) -> list[Body]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from wakeful.errors import NodeError
+from wakeful.errors import WakefulError
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.gateway.api import Api
+from wakeful_runtime.gateway.refusals import code_of
 from wakeful_runtime.transport.calls import CallServer, Reply
 
 CALLS_AT_ONCE = 1000
@@ -38,7 +39,7 @@ class ApiServer:
 
     def _take(self, verb: str, args: dict[str, Any], reply: Reply) -> None:
         if len(self._tasks) >= CALLS_AT_ONCE:
-            reply({"ok": False, "why": f"{CALLS_AT_ONCE} calls are under way; try again"})
+            reply({"ok": False, "why": f"{CALLS_AT_ONCE} calls are under way; try again", "code": "busy"})
             return
         task = asyncio.get_running_loop().create_task(self._answer(verb, args, reply))
         self._tasks.add(task)
@@ -47,9 +48,10 @@ class ApiServer:
     async def _answer(self, verb: str, args: dict[str, Any], reply: Reply) -> None:
         try:
             value = await self._api.call(verb, args)
-        except NodeError as error:
-            reply({"ok": False, "why": str(error)})
+        except (WakefulError, TimeoutError) as error:
+            why = str(error) or f"{verb}: no answer in time"
+            reply({"ok": False, "why": why, "code": code_of(error)})
         except (KeyError, TypeError, ValueError) as error:
-            reply({"ok": False, "why": f"{verb}: these arguments can't be: {error!r}"})
+            reply({"ok": False, "why": f"{verb}: these arguments can't be: {error!r}", "code": "bad"})
         else:
             reply({"ok": True, "value": value})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wakeful.errors import NodeError
+from wakeful_runtime.gateway.refusals import NoSuch
 from wakeful_runtime.supervision.child import Body
 
 
@@ -24,7 +25,7 @@ def find_row(rows: Sequence[Body], name: str) -> Body:
     if ends:
         raise NodeError(f"{name!r} may be {', '.join(sorted(row['path'] for row in ends)[:8])}: write more of it")
     known = ", ".join(sorted(row["path"] for row in rows)[:12]) or "nothing"
-    raise NodeError(f"there is no {name!r} in this node; there is {known}")
+    raise NoSuch(f"there is no {name!r} in this node; there is {known}")
 
 
 def _ends(full: str, name: str) -> bool:

@@ -17,6 +17,8 @@ NODE_ACTORS: tuple[ChildKind, ...] = ()
 def system_plan(plan: NodePlan) -> MonitorPlan:
     """What the gateway runs for a tree before the tree itself."""
     children = [_child("store"), *[_child(kind) for kind in NODE_ACTORS]]
+    if plan.web is not None:
+        children.append(_child("web"))
     return MonitorPlan(name="system", children=tuple(children), max_restarts=FOREVER, failures_in_a_row=FOREVER)
 
 

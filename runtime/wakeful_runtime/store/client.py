@@ -52,6 +52,12 @@ class StoreRefused(NodeError):
         self.facts = facts
 
 
+class StoreAway(NodeError):
+    """The store did not answer in time; whether the request was done is unknown."""
+
+    code = "away"
+
+
 class Lane(Protocol):
     """How a request gets to the store and its answer back (`transport.request.RequestClient`)."""
 
@@ -114,7 +120,8 @@ class StoreClient:
 
         Raises:
             Fenced: a newer life of this path exists.
-            NodeError: the store didn't answer in time; whether the request was done is unknown.
+            StoreAway: it didn't answer in time; whether the request was done is unknown.
+            NodeError: this client was closed.
             StoreRefused: the answer is no.
             MailboxFull: as many durable messages wait for the recipient as may.
             CodecError: the arguments can't travel.
@@ -156,7 +163,7 @@ class StoreClient:
                     await asyncio.sleep(pause * random.uniform(0.5, 1.0))
                     pause = min(2 * pause, LONGEST_PAUSE_S)
         except TimeoutError:
-            raise NodeError(f"the store did not do it ({op}) within {timeout} s: {why}") from None
+            raise StoreAway(f"the store did not do it ({op}) within {timeout} s: {why}") from None
         finally:
             self._asked_at.pop(number, None)
 

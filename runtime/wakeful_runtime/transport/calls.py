@@ -113,7 +113,7 @@ class CallClient:
         self._socket.send(data)
         while (left := deadline - time.monotonic()) > 0:
             if self._socket.poll(int(1000 * (left if again is None else min(left, again))) + 1):
-                got, answer = _read_answer(self._socket.recv())
+                got, answer = read_answer(self._socket.recv())
                 if got == number:
                     return answer
             elif again is not None and time.monotonic() < deadline:
@@ -139,7 +139,7 @@ def _read(data: bytes) -> tuple[str, str, dict[str, Any]]:
             raise CodecError("not a call, or one of another version")
 
 
-def _read_answer(data: bytes) -> tuple[str, dict[str, Any]]:
+def read_answer(data: bytes) -> tuple[str, dict[str, Any]]:
     """An answer: the number of its call, and what it says.
 
     Raises:

@@ -17,6 +17,7 @@ import pytest
 
 from wakeful import Gateway
 from wakeful.errors import NodeError
+from wakeful.plan import WebPlan
 from wakeful_runtime.clients.client import Client, runs_in
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.gateway.nodeplan import pack_plan
@@ -42,16 +43,16 @@ class Harness:
             self._client = Client(self.directory.root)
         return self._client
 
-    def start(self, tree: Gateway) -> Harness:
+    def start(self, tree: Gateway, web: WebPlan | None = None) -> Harness:
         """Run the tree here; returns when its gateway stands."""
-        keeper = self.launch(tree)
+        keeper = self.launch(tree, web)
         assert keeper.stdout is not None
         ready = keeper.stdout.readline()
         keeper.stdout.close()
         assert ready == b"ready\n", self.log("keeper")
         return self
 
-    def launch(self, tree: Gateway) -> subprocess.Popen[bytes]:
+    def launch(self, tree: Gateway, web: WebPlan | None = None) -> subprocess.Popen[bytes]:
         """The same without waiting."""
         path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         with self.directory.log("keeper").open("ab") as said:
@@ -64,7 +65,7 @@ class Harness:
                 start_new_session=True,
             )
         assert keeper.stdin is not None
-        keeper.stdin.write(pack_plan(tree.plan()))
+        keeper.stdin.write(pack_plan(tree.plan().model_copy(update={"web": web})))
         keeper.stdin.close()
         self._keepers.append(keeper)
         return keeper

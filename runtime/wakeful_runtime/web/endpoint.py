@@ -1,0 +1,116 @@
+"""One route of the API: check the arguments, call the node, answer with the same JSON as everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, Protocol, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from wakeful.errors import WakefulError
+from wakeful_runtime.contract.verbs import Verb
+from wakeful_runtime.web.bodies import read_object
+from wakeful_runtime.web.problems import Problem, of_error, of_validation
+
+CALLS_AT_ONCE = 64
+"""Calls under way for all clients together; waits count."""
+
+LONGEST_WAIT_S = 30.0
+"""What one request may wait for an outcome or a reply: proxies and browsers give up on those that are silent longer."""
+
+T = TypeVar("T")
+
+
+class Call(Protocol):
+    """Asks the node (`clients.calling.Calling.call`)."""
+
+    def __call__(self, verb: str, args: dict[str, Any], /) -> Awaitable[Any]: ...
+
+
+class Seats:
+    """So many at once, the next one is told to come again."""
+
+    def __init__(self, seats: int, of: str) -> None:
+        self._free = seats
+        self._full = f"{seats} {of} already; try again"
+
+    def __enter__(self) -> None:
+        if self._free <= 0:
+            raise Problem(429, self._full)
+        self._free -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self._free += 1
+
+
+class VerbEndpoint:
+    """`POST /v1/VERB`."""
+
+    def __init__(self, verb: Verb, call: Call, seats: Seats) -> None:
+        self._verb = verb
+        self._call = call
+        self._seats = seats
+
+    async def __call__(self, request: Request) -> Response:
+        """Starlette's way in."""
+        with self._seats:
+            args = await read_object(request)
+            answer = await unless_gone(request, ask(self._call, self._verb, args))
+        state = answer.get("status") if isinstance(answer, dict) else None
+        status = self._verb.problems.get(state, 200) if isinstance(state, str) else 200
+        return Response(as_json(answer), status, media_type="application/json")
+
+
+def as_json(value: Any) -> bytes:
+    """What JSON has no word for: bytes become base64, figures that are none become null."""
+    return to_json(value, bytes_mode="base64", inf_nan_mode="null", fallback=str)
+
+
+async def ask(call: Call, verb: Verb, args: dict[str, Any]) -> Any:
+    """The node's answer.
+
+    Raises:
+        Problem: the arguments can't be right, or the node can't do it.
+    """
+    try:
+        sent = verb.arguments.model_validate(args).sent(args)
+    except ValidationError as error:
+        raise of_validation(verb.name, error) from None
+    try:
+        return await call(verb.name, _bounded(sent))
+    except WakefulError as error:
+        raise of_error(error) from None
+
+
+def _bounded(args: dict[str, Any]) -> dict[str, Any]:
+    """No wait is longer than a request may be."""
+    if "timeoutSeconds" not in args:
+        return args
+    return {**args, "timeoutSeconds": min(args["timeoutSeconds"], LONGEST_WAIT_S)}
+
+
+async def unless_gone(request: Request, answer: Awaitable[T]) -> T:
+    """The answer, unless its client leaves before: then nobody waits for it, and its seat is free.
+
+    Raises:
+        Problem: the client is gone; nobody reads it.
+    """
+    asking = asyncio.ensure_future(answer)
+    leaving = asyncio.ensure_future(_left(request))
+    try:
+        await asyncio.wait((asking, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not asking.done():
+            raise Problem(408, "the client is gone")
+        return asking.result()
+    finally:
+        asking.cancel()
+        leaving.cancel()
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
