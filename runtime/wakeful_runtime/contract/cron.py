@@ -14,7 +14,7 @@ class JobPart(BaseModel):
     """A part of a job. Keys that aren't here may be OpenClaw's; the gateway refuses or ignores them."""
 
     model_config = ConfigDict(strict=True, extra="allow")
-    __pydantic_extra__: dict[str, Plain]
+    __pydantic_extra__: dict[str, Plain]  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 class ScheduleKeys(JobPart):

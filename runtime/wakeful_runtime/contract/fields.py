@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -56,15 +56,13 @@ def _fraction(value: Any) -> Any:
     return value
 
 
-Plain = TypeAliasType(
-    "Plain",
-    "bool | Annotated[int, Field(ge=-(2**63), lt=2**64)]"
-    " | Annotated[float, BeforeValidator(_fraction), WithJsonSchema(_FRACTION)]"
-    " | str | list[Plain] | dict[str, Plain] | None",
-)
+_Whole64 = Annotated[int, Field(ge=-(2**63), lt=2**64)]
+_Fraction = Annotated[float, BeforeValidator(_fraction), WithJsonSchema({"type": "number", "not": {"type": "integer"}})]
+if TYPE_CHECKING:
+    Plain = Any  # not every checker follows an alias that names itself
+else:
+    Plain = TypeAliasType("Plain", bool | _Whole64 | _Fraction | str | list["Plain"] | dict[str, "Plain"] | None)
 """What an argument of a run may be (api.md: Values)."""
-
-_FRACTION = {"type": "number", "not": {"type": "integer"}}
 
 Wait = Annotated[float, Field(ge=0, le=LONGEST_WAIT_S, description="Seconds to wait; 0: not at all.")]
 
@@ -113,9 +111,10 @@ class Arguments(BaseModel):
     @classmethod
     def _known_keys(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if isinstance(given, dict):
+            mine = cast("dict[str, Any]", given)
             known = tuple(field.alias or name for name, field in cls.model_fields.items())
             try:
-                Keys(cls.of or cls.__name__, known, cls.foreign).ignored(given)
+                Keys(cls.of or cls.__name__, known, cls.foreign).ignored(mine)
             except NodeError as error:
                 raise ValueError(str(error)) from None
         return handler(given)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from wakeful.policy import Cleanup, Recovery
+from wakeful.policy import Cleanup, Preset, Recovery
 from wakeful_runtime.contract.fields import (
     TEN_YEARS_S,
     Answer,
@@ -37,16 +37,24 @@ class Spawn(Arguments):
 
     of = "sessions_spawn"
     foreign = SPAWN_FOREIGN | CALL_FOREIGN
-    task: Text = Field(description="What it is to do: the first argument of its run.")
+    task: Annotated[Text, Field(min_length=1)] = Field(description="What it is to do: the first argument of its run.")
     agentId: NewName | None = Field(
         default=None, description="Which agent. Without: the one called main, else the only one there is."
     )
-    label: NewName | None = Field(default=None, description="Its name: it runs as sessions/LABEL.")
+    label: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description="Its name: it runs as sessions/LABEL."
+    )
     runTimeoutSeconds: float | None = Field(default=None, ge=0, le=TEN_YEARS_S, description="0: none.")
     cleanup: Cleanup | None = Field(default=None, description="What becomes of its directory when it is over.")
-    heartbeat: HeartbeatKeys | None = None
+    heartbeat: HeartbeatKeys | Preset | None = None
     recovery: Recovery | None = None
     args: dict[str, Plain] | None = Field(default=None, description="More keyword arguments of its run.")
+    runId: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$")] | None = Field(
+        default=None, description="The run's id, chosen by who asks: asked again with it, the same run is answered."
+    )
+    timeoutSeconds: float | None = Field(
+        default=None, ge=0, le=TEN_YEARS_S, description="OpenClaw's older word for runTimeoutSeconds."
+    )
     watch: Named | None = Field(default=None, description="For heartbeat-monitor: the session it takes over.")
 
 

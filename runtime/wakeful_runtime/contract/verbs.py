@@ -34,6 +34,11 @@ class Verb:
         return found
 
     @property
+    def waits(self) -> bool:
+        """Whether its `timeoutSeconds` is how long the answer may take."""
+        return issubclass(self.arguments, sessions.Target)
+
+    @property
     def needs_arguments(self) -> bool:
         """Whether a call without any is refused."""
         return any(field.is_required() for field in self.arguments.model_fields.values())

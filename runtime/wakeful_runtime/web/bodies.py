@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
@@ -35,8 +35,7 @@ async def read_object(request: Request) -> dict[str, Any]:
         raise Problem(400, f"the body is no JSON: {error}") from None
     if not isinstance(value, dict):
         raise Problem(422, f"the body must be a JSON object, not {type(value).__name__}")
-    found: dict[str, Any] = value
-    return found
+    return cast("dict[str, Any]", value)
 
 
 async def _read(request: Request) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -60,9 +60,12 @@ class VerbEndpoint:
         with self._seats:
             args = await read_object(request)
             answer = await unless_gone(request, ask(self._call, self._verb, args))
-        state = answer.get("status") if isinstance(answer, dict) else None
-        status = self._verb.problems.get(state, 200) if isinstance(state, str) else 200
-        return Response(as_json(answer), status, media_type="application/json")
+        return Response(as_json(answer), self._status(answer), media_type="application/json")
+
+    def _status(self, answer: Any) -> int:
+        if not self._verb.problems or not isinstance(answer, dict):
+            return 200
+        return self._verb.problems.get(str(cast("dict[str, Any]", answer).get("status")), 200)
 
 
 def as_json(value: Any) -> bytes:
@@ -81,7 +84,7 @@ async def ask(call: Call, verb: Verb, args: dict[str, Any]) -> Any:
     except ValidationError as error:
         raise of_validation(verb.name, error) from None
     try:
-        return await call(verb.name, _bounded(sent))
+        return await call(verb.name, _bounded(sent) if verb.waits else sent)
     except WakefulError as error:
         raise of_error(error) from None
 

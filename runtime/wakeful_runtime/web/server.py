@@ -46,7 +46,7 @@ class PatientProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def _answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
+        return bool(self.cycle) and not self.cycle.response_complete  # None before the first request
 
     def _wait(self) -> None:
         self._silence = self.loop.call_later(HEADERS_S, self._silent)

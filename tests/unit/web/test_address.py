@@ -26,7 +26,9 @@ def test_without_a_host_only_this_machine_is_listened_to(text: str, host: str, p
     assert read_address(text) == WebPlan(host=host, port=port)
 
 
-@pytest.mark.parametrize("text", ["", "x", "127.0.0.1", "host:", "host:70000", "host:-1", "http://h:1", "a b:1", "h:1٣"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "127.0.0.1", "host:", "host:70000", "host:-1", "http://h:1", "a b:1", "h:1٣"]
+)
 def test_what_is_no_place_to_listen_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(SpecError, match=r"write HOST:PORT, such as 127\.0\.0\.1:8717"):
         read_address(text)

@@ -17,6 +17,7 @@ TAKEN: list[tuple[str, dict[str, Any]]] = [
     ("sessions_spawn", {"task": "x", "args": {"depth": 2, "deep": [{"a": None, "b": 1.5, "c": 6.02e23}]}}),
     ("sessions_spawn", {"task": "x", "model": {"any": 1}, "thinking": True}),
     ("sessions_spawn", {"task": "x", "label": None}),
+    ("sessions_spawn", {"task": "x", "label": "Nightly report", "heartbeat": "research", "runId": "job:1@2"}),
     ("sessions_send", {"label": "a", "message": "checkpoint:drafts", "timeoutSeconds": 2.5}),
     ("sessions_list", {"limit": 5.0}),
     (
@@ -47,7 +48,9 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("sessions_spawn", {"task": "x", "cleanup": "maybe"}, "cleanup: input should be 'keep' or 'delete'"),
     ("sessions_spawn", {"task": "x", "heartbeat": {"evry": 5}}, "heartbeat: there is no key 'evry'"),
     ("sessions_spawn", {"task": "x", "heartbeat": {"every": "soon"}}, "heartbeat.every"),
-    ("sessions_spawn", {"task": "x", "label": "a b"}, "label"),
+    ("sessions_spawn", {"task": "x", "label": "a" * 65}, "label"),
+    ("sessions_spawn", {"task": ""}, "task"),
+    ("sessions_spawn", {"task": "x", "heartbeat": "often"}, "heartbeat"),
     ("sessions_spawn", {"task": "x", "args": {"n": 2**70}}, "args"),
     ("sessions_send", {"label": "a", "message": "x", "timeoutSeconds": 1e9}, "timeoutSeconds"),
     ("sessions_list", {"limit": True}, "limit"),
