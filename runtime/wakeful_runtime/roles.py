@@ -14,6 +14,8 @@ def enter(birth: Birth) -> int:
             from wakeful_runtime.supervision.monitor import main
         case "store":
             from wakeful_runtime.gateway.storeprocess import main
+        case "scheduler":
+            from wakeful_runtime.scheduler.process import main
         case "session" | "actor" | "command":
             from wakeful_runtime.host.host import main
         case "web":
@@ -29,6 +31,7 @@ PRELOAD = (
     "wakeful_runtime.gateway.storeprocess",
     "wakeful_runtime.host.host",
     "wakeful_runtime.host.rehearsal",
+    "wakeful_runtime.scheduler.process",
 )
 """What the keeper imports before it forks, besides the libraries."""
 

@@ -147,6 +147,14 @@ class AsyncClient:
                 if answer["status"] == "ok":
                     return outcome_of(answer)
 
+    async def cron(self, action: str, **args: Any) -> Any:
+        """Jobs: `add` (job), `list`, `update` (jobId or name, patch), `remove`, `run`, `runs` (jobId or name, limit).
+
+        Raises:
+            NodeError: the job can't be, or there is none of that name.
+        """
+        return await self.call("cron", {"action": action, **args})
+
     async def ps(self) -> list[dict[str, Any]]:
         """A row per process."""
         rows: list[dict[str, Any]] = await self.call("ps")

@@ -91,9 +91,8 @@ class Client:
         """
         asked = dict(args or {})
         waits = float(asked.get("timeoutSeconds") or 0)
-        answer = self._calls.call(
-            verb, asked, timeout + waits, again=AGAIN_S if verb in READ_ONLY and not waits else None
-        )
+        repeatable = verb in READ_ONLY or (verb == "sessions_spawn" and "runId" in asked)
+        answer = self._calls.call(verb, asked, timeout + waits, again=AGAIN_S if repeatable and not waits else None)
         if answer is None:
             if not runs_in(self.directory):
                 raise NoNode(f"no node runs in {self.directory.root} any more")
@@ -188,6 +187,14 @@ class Client:
             answer = self.call("sessions_result", {"sessionKey": key, "timeoutSeconds": min(left, 3600.0)})
             if answer["status"] == "ok" or (deadline is not None and time.monotonic() >= deadline):
                 return outcome_of(answer)
+
+    def cron(self, action: str, **args: Any) -> Any:
+        """Jobs: `add` (job), `list`, `update` (jobId or name, patch), `remove`, `run`, `runs` (jobId or name, limit).
+
+        Raises:
+            NodeError: the job can't be, or there is none of that name.
+        """
+        return self.call("cron", {"action": action, **args})
 
     def ps(self) -> list[dict[str, Any]]:
         """A row per process."""

@@ -53,6 +53,7 @@ class Api:
             "resolve": self._resolve,
             "alive": self._alive,
             "review": self._review,
+            "cron": self._cron,
             **self._history.verbs,
             **self._sessions.verbs,
         }
@@ -162,6 +163,9 @@ class Api:
             return True
         wanted = (args["path"], args["incarnation"])
         return any((row["path"], row["incarnation"]) == wanted and row["state"] != "exited" for row in table["table"])
+
+    async def _cron(self, args: Body) -> Any:
+        return await self._system.ask("scheduler", "cron", args)
 
     async def _review(self, args: Body) -> list[Body]:
         rows = await self.rows()

@@ -70,6 +70,9 @@ SPAWN_FOREIGN = frozenset(
 CALL_FOREIGN = frozenset({"gatewayToken", "gatewayUrl", "timeoutMs"})
 """What any of OpenClaw's gateway tools takes."""
 
+CRON_FOREIGN = CALL_FOREIGN | {"contextMessages", "includeDisabled", "runMode"}
+"""Of OpenClaw's `cron`."""
+
 JOB_FOREIGN = frozenset(
     {
         "createdAtMs",

@@ -35,7 +35,7 @@ SPAWN = Keys(
     SPAWN_FOREIGN | CALL_FOREIGN,
 )
 """`timeoutSeconds` is OpenClaw's older word for `runTimeoutSeconds`; `runId` and `notBefore` (wall time) are the
-scheduler's, which may call again."""
+scheduler's, which may call again; so is `task` null: of a job whose agent knows its task."""
 
 HEARTBEAT = Keys("sessions_spawn: heartbeat", ("every", "timeout", "progress", "startup"))
 
@@ -92,8 +92,8 @@ def read_spawn(args: Mapping[str, Any], agents: Agents) -> SpawnRequest:
         NodeError: a key or a value that can't be; the text says what to write instead.
     """
     ignored = SPAWN.ignored(args)
-    task = args.get("task")
-    if not isinstance(task, str) or not task:
+    task = args.get("task", "")
+    if task is not None and (not isinstance(task, str) or not task):
         raise NodeError("task is required: a text that says what the session should do")
     agent, under = agents.choose(args.get("agentId"))
     run_id = _run_id(args.get("runId"))
@@ -144,7 +144,7 @@ def _name_of_run(run_id: str, *, chosen: bool) -> str:
     return run_id if _PLAIN_ID.fullmatch(run_id) else uuid.uuid5(uuid.NAMESPACE_OID, run_id).hex[:12]
 
 
-def _arguments(agent: ChildPlan, task: str, given: object) -> dict[str, Any]:
+def _arguments(agent: ChildPlan, task: str | None, given: object) -> dict[str, Any]:
     if given is not None and not isinstance(given, Mapping):
         raise NodeError('args: an object of arguments by name, such as {"depth": 2}')
     more: dict[str, Any] = dict(given or {})  # pyright: ignore[reportUnknownArgumentType]
@@ -159,7 +159,7 @@ def _arguments(agent: ChildPlan, task: str, given: object) -> dict[str, Any]:
         kept = {**agent.args, **{name: plain(value, of=f"args: {name}") for name, value in more.items()}}
     except CodecError as error:
         raise NodeError(str(error)) from None
-    return kept if agent.task_name is None else {**kept, agent.task_name: task}
+    return kept if agent.task_name is None or task is None else {**kept, agent.task_name: task}
 
 
 def _heartbeat(base: Heartbeat, given: object) -> Heartbeat:

@@ -1,0 +1,1 @@
+"""The scheduler: a node actor that starts jobs at their times."""

@@ -1,0 +1,42 @@
+"""Runs of jobs as callers see them: scheduled, started, late by, outcome."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wakeful.rules.firing import is_on_time
+from wakeful_runtime.store.journal_rows import rfc3339
+
+Body = dict[str, Any]
+
+_SHOWN = {"due": "starting", "queued": "queued", "accepted": "running"}
+
+
+def run_json(row: Body, grace: float) -> Body:
+    """One row of the store's `job_runs`.
+
+    `outcome` is the session's, or `missed` or `skipped` where there was none; None while it is open. `late_by_s` is
+    None for what never started.
+    """
+    began = row["began_at"]
+    if began is None and row["run_began_at"] is not None and row["state"] in ("accepted", "over"):
+        began = max(row["run_began_at"], row["scheduled"])
+    ended = row["outcome"] or row["run_outcome"]
+    over = row["state"] in ("missed", "skipped", "over") or ended is not None
+    finished = row["finished_at"] or row["run_finished_at"]
+    return {
+        "id": row["run_id"],
+        "job": row["job"],
+        "job_id": row["job_id"],
+        "scheduled": rfc3339(row["scheduled"]),
+        "started": None if began is None else rfc3339(began),
+        "late_by_s": None if began is None else round(max(0.0, began - row["scheduled"]), 3),
+        "finished": None if finished is None else rfc3339(finished),
+        "state": "over" if over else _SHOWN[row["state"]],
+        "outcome": (ended or row["state"]) if over else None,
+        "on_time": is_on_time(row["scheduled"], began, grace) if over or began is not None else None,
+        "manual": row["manual"],
+        "path": row["path"],
+        "key": f"agent:{row['agent']}:session:{row['run_id']}",
+        "why": row["why"] or row["run_why"] or "",
+    }

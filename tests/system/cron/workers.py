@@ -1,0 +1,29 @@
+"""Sessions that jobs start in tests; children import them as a user's module."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from wakeful import Session
+
+
+class Quick(Session[None]):
+    """Says when it began."""
+
+    async def run(self, task: str) -> float:
+        return time.time()
+
+
+class Slow(Session[None]):
+    """Goes on until it is stopped."""
+
+    async def run(self, task: str) -> None:
+        await asyncio.sleep(3600)
+
+
+class Broken(Session[None]):
+    """Fails at once; nothing is tried again."""
+
+    async def run(self, task: str) -> None:
+        raise ValueError(task)
