@@ -92,8 +92,9 @@ def read_spawn(args: Mapping[str, Any], agents: Agents) -> SpawnRequest:
         NodeError: a key or a value that can't be; the text says what to write instead.
     """
     ignored = SPAWN.ignored(args)
-    task = args.get("task", "")
-    if task is not None and (not isinstance(task, str) or not task):
+    task = args.get("task")
+    known = task is None and args.get("runId") is not None
+    if not known and (not isinstance(task, str) or not task):
         raise NodeError("task is required: a text that says what the session should do")
     agent, under = agents.choose(args.get("agentId"))
     run_id = _run_id(args.get("runId"))
