@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -89,6 +91,18 @@ class Hopeless(Session[None]):
 class Doomed(Session[None]):
     async def run(self, task: str) -> None:
         raise Fatal("the account is closed")
+
+
+def publish(track: str) -> dict[str, int]:
+    """Happens, and its process dies before that is written down."""
+    note(Path(track), "published\n")
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+class Publisher(Session[None]):
+    async def run(self, task: str, track: str) -> dict[str, int]:
+        return await self.once("publish", publish, track)
 
 
 class Note(Message):

@@ -131,6 +131,12 @@ def test_an_error_of_the_node_is_exit_code_1_and_one_line(
         "resume weekly --fresh --from 3",
         "incidents --since teatime",
         "events --limit 0",
+        "deadletters retry",
+        "deadletters burn 1",
+        "settle weekly publish",
+        "settle weekly publish --done --not-done",
+        "settle weekly publish 3 --not-done",
+        "backup",
         "check nowhere.py:tree",
         "run no-colon",
     ],
@@ -204,6 +210,43 @@ def test_resume_fresh_is_from_checkpoint_0(node: PlayedNode, run: Run) -> None:
     assert [args["from"] for verb, args in node.asked if verb == "resume"] == [0, 41, None]
 
 
+def test_dead_letters_are_listed_retried_and_dropped(
+    node: PlayedNode, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node.answers["deadletters"] = [{"id": "ab", "to": "m/k", "sender": "m/s", "error": "ValueError: no"}]
+    assert run("deadletters") == 0
+    assert "ValueError: no" in capsys.readouterr().out
+    assert run("deadletters retry ab") == run("deadletters drop ab") == 0
+    assert [args.get("action") for _, args in node.asked] == [None, "retry", "drop"]
+
+
+@pytest.mark.parametrize(
+    ("given", "done", "result"),
+    [
+        ("--done", True, None),
+        ("""--done '{"id": 4711}'""", True, {"id": 4711}),
+        ("--done posted", True, "posted"),
+        ("--not-done", False, None),
+    ],
+)
+def test_settle_says_what_became_of_an_effect(
+    node: PlayedNode, run: Run, given: str, done: bool, result: object
+) -> None:
+    assert run(f"settle weekly publish {given}") == 0
+    assert node.asked == [("settle", {"path": "weekly", "key": "publish", "done": done, "result": result})]
+
+
+def test_a_backup_is_written_where_the_command_is(
+    node: PlayedNode, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    node.answers["backup"] = {"file": "x", "bytes": 1}
+    assert run("backup copy.sqlite3") == 0
+    assert node.asked == [("backup", {"file": str(tmp_path / "copy.sqlite3")})]
+    node.runs = False
+    assert run("backup copy.sqlite3") == 3
+
+
 @pytest.mark.parametrize("line", ["--node {0} ps", "ps --node {0}", "--node /elsewhere ps --node {0}"])
 def test_node_may_be_given_before_or_after_the_command(node: PlayedNode, run: Run, tmp_path: Path, line: str) -> None:
     assert run(line.format(tmp_path)) == 0
@@ -225,7 +268,7 @@ def test_logs_are_read_without_a_node(
 def test_help_teaches_with_examples(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     commands = (
         "run check tree ps status down restart stop kill pause unpause spawn send why events logs checkpoints chaos"
-        " incidents dump review resume demo"
+        " incidents dump review resume demo deadletters settle backup"
     )
     for command in commands.split():
         assert run(f"{command} --help") == 0
