@@ -1,8 +1,8 @@
 """From the spawn call to the new session's first reply, and what an idle session costs in memory.
 
 The node's client asks for a session and then asks the session something typed; the baseline has a bare zygote fork a
-child that dials back and answers (no store, no supervision, no validation). Rounds alternate, with a pause between them:
-init keeps one process standing by, and a second spawn within some 30 ms of the first is forked the slow way.
+child that dials back and answers (no store, no supervision, no validation). Rounds alternate, with a pause between
+them: init keeps one process standing by, and a second spawn within some 30 ms of the first is forked the slow way.
 
     python benchmarks/spawn.py [--json] [--rounds 25]
 """

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from wakeful import present
@@ -29,8 +29,8 @@ from wakeful_runtime.host.go import write_boot
 from wakeful_runtime.host.host import live
 from wakeful_runtime.host.lifeline import Lifeline
 from wakeful_runtime.host.logs import open_log
-from wakeful_runtime.host.postbox import Postbox
 from wakeful_runtime.host.orders import Body
+from wakeful_runtime.host.postbox import Postbox
 from wakeful_runtime.host.pulse import Pulse
 from wakeful_runtime.init.birth import Birth
 
@@ -95,14 +95,14 @@ def rehearse() -> None:
         reason = live(lifeline, listens=False)
         postbox.close()
         pulse.bye(reason)
-    asyncio.get_event_loop_policy().get_event_loop().close()  # the host leaves its loop open
+    asyncio.get_event_loop().close()  # the host leaves its loop open
     asyncio.set_event_loop(None)
     if (understudy := present.actor()) is not None:
         present.leave(understudy)
 
 
 @contextmanager
-def _unheard() -> Iterator[None]:
+def _unheard() -> Generator[None]:
     """What is logged goes nowhere."""
     heard, sys.stderr = sys.stderr, io.StringIO()
     try:

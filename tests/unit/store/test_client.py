@@ -22,6 +22,7 @@ class Line:
         self.answer = answer
         self.asked: list[Request] = []
         self.gate: asyncio.Event | None = None
+        self.on_word: Callable[[], None] = lambda: None
         self.closed = False
 
     async def request(self, payload: bytes, timeout: float | None = None) -> bytes:
