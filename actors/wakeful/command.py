@@ -126,10 +126,10 @@ def _ready(value: str, of: str) -> str:
 
 
 def _alive(value: Alive | None, of: str) -> str | tuple[str, ...] | None:
-    if value is None or value == "notify":
-        return value
+    if value is None:
+        return None
     if isinstance(value, str):
-        if re.fullmatch(r"http://[^/\s:]+(:\d{1,5})?(/\S*)?", value):
+        if value == "notify" or re.fullmatch(r"http://[^/\s:]+(:\d{1,5})?(/\S*)?", value):
             return value
     elif words := tuple(str(word) for word in value):
         return words
@@ -144,12 +144,13 @@ def _env(value: Mapping[str, str] | None, of: str) -> dict[str, str]:
     return env
 
 
-def _statuses(value: Iterable[int], of: str) -> tuple[int, ...]:
-    found = tuple(value)
-    for status in found:
+def _statuses(value: Iterable[object], of: str) -> tuple[int, ...]:
+    found: list[int] = []
+    for status in value:
         if isinstance(status, bool) or not isinstance(status, int) or not 0 <= status < 256:
             raise SpecError(f"{of}: {status!r} is no exit status; they are numbers from 0 to 255")
-    return found
+        found.append(status)
+    return tuple(found)
 
 
 def _signal(value: str, of: str) -> str:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 NOTE = 500
 """Characters of a status or a note that are kept."""
@@ -256,11 +257,9 @@ def _waiting(value: str) -> Said:
 
 def _reply(value: str) -> Said:
     body: object = json.loads(json_text(value))
-    if (
-        isinstance(body, dict)
-        and isinstance(ident := body.get("id"), str)
-        and isinstance(text := body.get("text"), str)
-    ):
+    fields = cast("dict[str, object]", body) if isinstance(body, dict) else {}
+    ident, text = fields.get("id"), fields.get("text")
+    if isinstance(ident, str) and isinstance(text, str):
         return Reply(ident, text)
     raise ValueError('write {"id": the id of the text, "text": the answer}')
 

@@ -68,7 +68,7 @@ async def collect(
     """
     deadline = time.monotonic() + within
     pid = present.life.pid
-    program = present.facts.program if present.facts else None
+    program = present.facts.program if present.facts and present.facts.stopped_at is None else None
     process = await _in_time(asyncio.to_thread(describe, program.pid if program else pid), dict[str, Any](), deadline)
     log = asyncio.ensure_future(_in_time(asyncio.to_thread(last_lines, directory.log(path)), (), deadline))
     tasks: Texts = ()

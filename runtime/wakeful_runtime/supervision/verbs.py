@@ -164,7 +164,7 @@ class Verbs:
         self._supervisor.lines.journal("chaos", child.path, present.life.incarnation, {"mode": mode})
         if mode == "kill":
             await self._supervisor.lines.init.signal(child.path, present.life.incarnation, 9)
-        elif mode == "stop":
+        elif mode == "stop" and child.plan.command is None:  # a command's host stops its program
             await self._supervisor.lines.init.signal(child.path, present.life.incarnation, 19)
         else:
             self._supervisor.lane.send(child, present, "chaos", {"mode": mode})

@@ -17,6 +17,7 @@ from typing import Any
 from wakeful.errors import SpecError, WakefulError
 from wakeful.plan import NodePlan
 from wakeful_runtime.gateway.nodeplan import pack_plan
+from wakeful_runtime.tree.anchor import anchored
 from wakeful_runtime.tree.blame import one_line, place, raised_at
 from wakeful_runtime.tree.treefile import GOOD, REFUSED, Target, frame, parse
 
@@ -44,6 +45,7 @@ def _read(target: Target) -> NodePlan:
         plan: NodePlan = tree.plan()
     except WakefulError as error:
         raise SpecError(f"{target.text}: {error}") from None
+    plan = anchored(plan, target.file.parent) if target.file else plan
     return plan.model_copy(update={"target": _named(target)})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -201,4 +202,19 @@ time.sleep(600)
     harness.until(lambda: harness.row("m/p")["checkpoint"])
     harness.call("chaos", mode="stop", path="m/p")
     assert result(harness) == 1
+    assert incident(harness)["verdict"] == "stopped"
+
+
+def test_a_host_that_a_signal_stopped_is_found_too_and_its_program_goes_with_it(harness: Harness) -> None:
+    body = """
+say("READY")
+if os.environ.get("WAKEFUL_CHECKPOINT_NAME"):
+    say("X_WAKEFUL_RESULT", json.dumps(state(None))); sys.exit()
+say("X_WAKEFUL_STATE", os.getpid()); say("X_WAKEFUL_CHECKPOINT", "a")
+time.sleep(600)
+"""
+    harness.start(tree(python(body)))
+    harness.until(lambda: harness.row("m/p")["checkpoint"])
+    harness.kill("m/p", signal.SIGSTOP)
+    assert read_stat(result(harness)) is None
     assert incident(harness)["verdict"] == "stopped"
