@@ -25,6 +25,7 @@ from wakeful_runtime.init.initloop import InitLoop, Timer
 from wakeful_runtime.init.keeperlink import KeeperLink
 from wakeful_runtime.init.lives import LifeFiles
 from wakeful_runtime.init.preload import preload as import_all
+from wakeful_runtime.init.servicemanager import ServiceManager
 from wakeful_runtime.init.sweep import sweep_round
 from wakeful_runtime.processes import LINUX, ProcessHandle, children, read_stat
 
@@ -111,6 +112,7 @@ class Keeper:
         self._before, self._killed = "", False  # how the last init ended; it was killed from here
         self._unanswered: float | None = None
         self._ping: Timer | None = None
+        self._manager = ServiceManager()
         self._loop = InitLoop()
         self._listener: socket.socket | None = None
 
@@ -217,6 +219,8 @@ class Keeper:
 
     def _answered(self, reply: dict[str, Any] | None) -> None:
         self._unanswered = None
+        if reply is not None:
+            self._manager.alive()
 
     def _kill_init(self, why: str) -> None:
         self._before, self._killed = why, True
@@ -229,6 +233,7 @@ class Keeper:
             return
         self._orders += 1
         self._say(f"{signal.Signals(number).name}: {'stop hard' if self._orders > 1 else 'stop in order'}")
+        self._manager.say("STOPPING=1", "STATUS=stopping: sessions get their time to checkpoint")
         self._order()
 
     def _order(self) -> None:
@@ -314,6 +319,7 @@ class Keeper:
         return {"status": status, "maxrss": usage.ru_maxrss, "utime": usage.ru_utime, "stime": usage.ru_stime}
 
     def _ready(self, gateway: int) -> None:
+        self._manager.say("READY=1", f"STATUS=runs in {self._directory.root}; gateway is process {gateway}")
         if self._on_ready is not None:
             call, self._on_ready = self._on_ready, None
             call(gateway)
