@@ -13,6 +13,9 @@ from wakeful_runtime.store.work import Answer, Count, Limit, Name, Refusal, Wall
 
 BLOBS = ("thresholds", "facts", "evidence")
 
+CHANGED = "change_no = (SELECT coalesce(max(change_no), 0) + 1 FROM incidents)"
+"""In each UPDATE: who follows the incidents finds this one behind all it has seen."""
+
 
 def incident_open(
     work: Work,
@@ -39,7 +42,8 @@ def incident_open(
     wall = work.moment.wall if at is None else at
     first = work.db.execute(
         "INSERT INTO incidents (id, path, incarnation, verdict, severity, opened_at, mono, boot_id,"
-        " thresholds, facts, evidence, action) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        " thresholds, facts, evidence, action, change_no) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " (SELECT coalesce(max(change_no), 0) + 1 FROM incidents)) ON CONFLICT (id) DO NOTHING",
         (
             id,
             path,
@@ -80,7 +84,7 @@ def incident_update(
     changed = work.db.execute(
         "UPDATE incidents SET outcome = coalesce(?, outcome), evidence = coalesce(?, evidence),"
         " action = coalesce(?, action), severity = coalesce(?, severity), closed_at = coalesce(?, closed_at),"
-        " acked_at = coalesce(?, acked_at) WHERE id = ?",
+        f" acked_at = coalesce(?, acked_at), {CHANGED} WHERE id = ?",
         (outcome, None if evidence is None else keep(evidence), action, severity, closed_at, acked_at, id),
     ).rowcount
     if not changed:
@@ -98,7 +102,7 @@ def incident(work: Work, *, id: Name) -> Answer:
     exact = [row for row in rows if row["id"] == id] or rows
     if len(exact) != 1:
         raise Refusal("missing", f"{'several incidents begin with' if rows else 'no incident'} {id}")
-    return _row(exact[0])
+    return row_of(exact[0])
 
 
 def incidents(
@@ -137,7 +141,7 @@ def list_incidents(
         " AND (NOT :open OR (closed_at IS NULL AND acked_at IS NULL)) ORDER BY opened_at DESC, rowid DESC LIMIT :limit",
         {"since": _wall(since), "path": path, "open": open, "limit": limit},
     )
-    return [_row(row) for row in rows]
+    return [row_of(row) for row in rows]
 
 
 def _wall(since: float | str | None) -> float | None:
@@ -149,7 +153,8 @@ def _wall(since: float | str | None) -> float | None:
         raise Refusal("bad", f"{since!r} is no time; write 2026-12-01T22:00:00Z") from None
 
 
-def _row(row: sqlite3.Row) -> Answer:
+def row_of(row: sqlite3.Row) -> Answer:
+    """An incident as it is told."""
     keys = ("id", "path", "incarnation", "verdict", "severity", "action", "outcome")
     times = ("opened_at", "closed_at", "acked_at")
     return {

@@ -113,10 +113,11 @@ def list_events(
         f" ORDER BY seq {order} LIMIT :limit",
         {"after": after, "event": event, "path": path, "limit": limit},
     )
-    return [_row(row) for row in (reversed(rows) if newest else rows)]
+    return [event_row(row) for row in (reversed(rows) if newest else rows)]
 
 
-def _row(row: sqlite3.Row) -> Answer:
+def event_row(row: sqlite3.Row) -> Answer:
+    """A journal row as it is told."""
     fixed = {
         "seq": row["seq"],
         "at": rfc3339(row["at"]),

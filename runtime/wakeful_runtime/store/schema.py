@@ -191,7 +191,38 @@ CREATE INDEX job_runs_open ON job_runs (state) WHERE state IN ('due', 'queued', 
 CREATE INDEX job_runs_fired ON job_runs (fired_at);
 """
 
-STEPS: tuple[str, ...] = (FIRST, JOBS)
+ALERTS = """
+ALTER TABLE incidents ADD COLUMN change_no INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX incidents_changed ON incidents (change_no);
+CREATE TABLE notices (
+    no INTEGER PRIMARY KEY,
+    path TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    state TEXT NOT NULL,
+    opened_at REAL NOT NULL,
+    last_at REAL NOT NULL,
+    acked_at REAL,
+    waits INTEGER NOT NULL,
+    data BLOB NOT NULL
+);
+CREATE TABLE notice_keys (
+    key TEXT PRIMARY KEY,
+    no INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX notice_keys_no ON notice_keys (no);
+CREATE TABLE routes (
+    name TEXT PRIMARY KEY,
+    data BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE herald (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    journal_after INTEGER NOT NULL,
+    incidents_after INTEGER NOT NULL
+);
+INSERT INTO herald (one, journal_after, incidents_after) SELECT 1, coalesce(max(seq), 0), 0 FROM journal;
+"""
+
+STEPS: tuple[str, ...] = (FIRST, JOBS, ALERTS)
 """Step n leads from version n to n + 1."""
 
 VERSION = len(STEPS)

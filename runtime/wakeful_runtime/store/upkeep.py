@@ -9,6 +9,7 @@ import time
 from wakeful_runtime.store.group import Groups
 from wakeful_runtime.store.jobs import drop_old_job_runs
 from wakeful_runtime.store.journal_rows import drop_old_entries
+from wakeful_runtime.store.notices import drop_old_notices
 from wakeful_runtime.store.post import drop_old_ids
 from wakeful_runtime.store.sqlite import Writer, describe
 
@@ -40,6 +41,7 @@ class Upkeep:
             drop_old_entries(self._db)
             drop_old_ids(self._db, time.time() - IDS_KEPT_S)
             drop_old_job_runs(self._db)
+            drop_old_notices(self._db)
             self._db.commit()
         except sqlite3.Error as error:
             log.warning("the store can't tidy up now: %s", describe(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from wakeful.rules.notices import Telling
 from wakeful.rules.routes import routes_of
 
 MAIL = Alert("env:MAIL")
-NEEDS = {"severity": "error", "needs": True, "commands": ("resume a/b", "why a/b")}
+NEEDS: dict[str, Any] = {"severity": "error", "needs": True, "commands": ("resume a/b", "why a/b")}
 
 
 def test_an_incident_is_told_once_however_often_it_is_written_down() -> None:
