@@ -16,6 +16,8 @@ def enter(birth: Birth) -> int:
             from wakeful_runtime.gateway.storeprocess import main
         case "scheduler":
             from wakeful_runtime.scheduler.process import main
+        case "herald":
+            from wakeful_runtime.herald.herald import main
         case "session" | "actor" | "command":
             from wakeful_runtime.host.host import main
         case "web":

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from wakeful.rules.deliveries import Batch, Item, RouteState, together
 from wakeful.rules.findings import Finding
 from wakeful.rules.notices import ENDS, Notice, Stage, Telling
+from wakeful.rules.ownfindings import FLOOD, flood, route_fails
 from wakeful.rules.routes import Route, Routes, placed, rank
 
 FAILING_S = 300.0
@@ -22,9 +23,6 @@ MOST_LIVE = 2000
 
 SHORTEST_JOIN_S = 600.0
 """What follows the same trouble within this, or the longest cooldown, is counted with it."""
-
-FLOOD, ROUTE_FAILING = "flood", "route_failing"
-HERALD = "herald"
 
 
 class Book:
@@ -72,7 +70,7 @@ class Book:
         if earlier is not None:
             self._repeated(earlier, finding, now)
         elif len(self.notices) >= MOST_LIVE and finding.verdict != FLOOD:
-            self.take(_flood(finding), now)
+            self.take(flood(finding, MOST_LIVE), now)
         else:
             self._new(finding, now)
 
@@ -93,11 +91,26 @@ class Book:
         for state in self.states.values():
             since = state.failing_since
             if since is not None and now - since >= FAILING_S:
-                self.take(_route_fails(state, since), now)
+                self.take(route_fails(state, since), now)
         for notice in list(self.notices.values()):
             silent = now - max(notice.last_at, notice.opened_at) > self._join_s
             if silent and notice.state != "open" and not notice.waits:
                 self._forget(notice)
+
+    def knows(self, key: str) -> bool:
+        """Whether this finding is part of a notice that is still looked after."""
+        return key in self._of_key
+
+    def take_over(self, other: Book) -> None:
+        """Take in the notices of a book that was kept while the written one could not be read."""
+        for notice in other.notices.values():
+            if not self.knows(notice.keys[-1]):
+                self._last_no += 1
+                notice.no = self._last_no
+                self.notices[notice.no] = notice
+                self._of_key |= dict.fromkeys(notice.keys, notice.no)
+                self._of_subject[notice.finding.subject] = notice.no
+                self.changed.add(notice.no)
 
     # what is to be sent
 
@@ -134,11 +147,17 @@ class Book:
             self.changed.add(item.notice.no)
         self.works(batch.route, now, counts=True)
 
+    def withdrawn(self, batch: Batch) -> None:
+        """It was not sent after all."""
+        for item in batch.items:
+            item.notice.telling(batch.route).failed(item.stage, perhaps=False)
+            self.changed.add(item.notice.no)
+
     def works(self, name: str, now: float, *, counts: bool = False) -> None:
         """The route has taken a message; one that counts for storms, or a test."""
         state = self.states[name]
         if state.failing_since is not None and now - state.failing_since >= FAILING_S:
-            fails = _route_fails(state, state.failing_since)
+            fails = route_fails(state, state.failing_since)
             self.take(fails.model_copy(update={"state": "recovered", "done": "it takes messages again"}), now)
         state.works(now, counts=counts)
         self.changed_routes.add(name)
@@ -263,32 +282,3 @@ class Book:
             self._of_key.pop(key, None)
         if self._of_subject.get(notice.finding.subject) == notice.no:
             del self._of_subject[notice.finding.subject]
-
-
-def _route_fails(state: RouteState, since: float) -> Finding:
-    return Finding(
-        key=f"route {state.name} {since:.0f}",
-        path=HERALD,
-        verdict=f"{ROUTE_FAILING} {state.name}",
-        severity="error",
-        what=f"alerts by {state.name} do not get out: {state.error}",
-        since=since,
-        done="what is to be told there waits and is tried again",
-        advice="mend the route",
-        commands=("alerts", "alerts test"),
-        not_for=state.name,
-    )
-
-
-def _flood(finding: Finding) -> Finding:
-    return Finding(
-        key=f"{FLOOD} {finding.key}",
-        path=HERALD,
-        verdict=FLOOD,
-        severity=finding.severity,
-        what=f"more than {MOST_LIVE} alerts are open or wait; further ones are only counted here",
-        since=finding.since,
-        advice="look at the list",
-        commands=("incidents --open",),
-        state="over",
-    )

@@ -21,6 +21,9 @@ _DONE = {
     "stop": "its run is ended",
     "alert": "nothing is ended for this",
 }
+_GOES_ON = "the node runs on"
+"""Of a keeper that is gone alone; when all of the node died, init's end tells of it."""
+
 _ABOVE = {
     "init": "warning",
     "gateway": "warning",
@@ -83,7 +86,7 @@ def of_incident(row: Row, mask: Mask) -> Finding:
         incarnation=int(row.get("incarnation") or 0),
         verdict=str(row["verdict"]),
         severity=str(row["severity"]),
-        what=mask(str(facts.get("words") or row["verdict"])),
+        what=mask(_words(row, facts)),
         since=_since(facts.get("since"), row),
         where=mask(where),
         done=mask(f"{_DONE.get(action, action or 'nothing')}; {told}"),
@@ -108,7 +111,7 @@ def of_event(row: Row, mask: Mask) -> Finding | None:
         case "escalated" if row.get("what"):
             return _plain(row, mask, "escalated", f"it gave up and is started anew: {row['what']}")
         case "exited" if row["path"] in _ABOVE and row.get("what"):
-            return _of_above(row, mask)
+            return None if row["path"] == "keeper" and _GOES_ON not in row["what"] else _of_above(row, mask)
         case _:
             return None
 
@@ -156,6 +159,12 @@ def _told(row: Row) -> str:
         if row.get(key):
             return str(row[key])
     return str(row.get("verdict") or row["event"])
+
+
+def _words(row: Row, facts: dict[str, Any]) -> str:
+    """What was found, without the kind of the end in front, which is often the verdict again."""
+    words = str(facts.get("words") or row["verdict"])
+    return words.removeprefix(f"{facts.get('kind')}: ") or words
 
 
 def _state(row: Row, outcome: str) -> State:

@@ -8,7 +8,19 @@ from typing import Annotated, cast
 
 import typer
 
-from wakeful_runtime.cli import doctor, failures, history, inspection, node, review, sessions, show, store, web
+from wakeful_runtime.cli import (
+    alerts,
+    doctor,
+    failures,
+    history,
+    inspection,
+    node,
+    review,
+    sessions,
+    show,
+    store,
+    web,
+)
 from wakeful_runtime.cli.options import NodeOption, use_node
 
 UsageError = cast("type[Exception]", typer.BadParameter.__base__)
@@ -44,7 +56,7 @@ def wakeful(
         raise typer.Exit(WRONG_USE)
 
 
-for room in (node, show, sessions, inspection, history, review, store, failures, doctor, web):
+for room in (node, show, sessions, inspection, history, review, alerts, store, failures, doctor, web):
     room.register(app)
 
 

@@ -37,6 +37,20 @@ def incidents(node: str | None, *, since: str | None, open_only: bool, number: s
     return _live_or_kept(node, live, kept)
 
 
+def alerts(node: str | None, *, open_only: bool, limit: int) -> Row:
+    """`{rows, routes}`: what people were told of, newest first, and how each route does."""
+
+    def of(ask: Ask) -> Row:
+        answer: Row = ask("alerts", open=open_only, limit=limit)
+        return answer
+
+    def kept(ask: Ask) -> Row:
+        answer: Row = ask("notices", open=open_only, limit=limit)
+        return answer
+
+    return _live_or_kept(node, of, kept)
+
+
 def why(node: str | None, path: str | None) -> Row | list[Row]:
     """`{path verdict since what facts evidence action outcome next}`; a list of the last 24 h without a path."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from wakeful.errors import NodeError
 from wakeful_runtime.boots import WITHIN_S
+from wakeful_runtime.gateway.alerts import Alerts
 from wakeful_runtime.gateway.history import History
 from wakeful_runtime.gateway.naming import find_row
 from wakeful_runtime.gateway.nodeplan import NodeStart
@@ -44,6 +45,7 @@ class Api:
         self._root = Verbs(root)
         self._root_supervisor = root
         self._history = History(lines, self.rows)
+        self._alerts = Alerts(start.plan, lines, self._system, self.call)
         self._sessions = Sessions(start, self._root, lines, self.rows)
         self._verbs: dict[str, Callable[[Body], Awaitable[Any]]] = {
             "ps": self._ps,
@@ -54,6 +56,7 @@ class Api:
             "alive": self._alive,
             "review": self._review,
             "cron": self._cron,
+            **self._alerts.verbs,
             **self._history.verbs,
             **self._sessions.verbs,
         }
@@ -126,7 +129,7 @@ class Api:
             if keeper
             else "no keeper: the node runs on without one; `wakeful run` on this directory becomes its keeper"
         )
-        why = await self._store_trouble() or why
+        why = await self._store_trouble() or why or await self._alerts.trouble()
         return {
             "healthy": not waiting and not why,
             "keeper": keeper,

@@ -10,7 +10,7 @@ FOREVER = 1_000_000_000
 HEARTBEAT = Heartbeat(every=1.0, timeout=3.0, startup=20.0)
 """The node's own processes must be found hung sooner than any session."""
 
-NODE_ACTORS: tuple[ChildKind, ...] = ("scheduler",)
+NODE_ACTORS: tuple[ChildKind, ...] = ("scheduler", "herald")
 """Those that run beside the store, in start order; each is at the path of its kind."""
 
 

@@ -24,7 +24,7 @@ def feed(books: Books, journal: int = 0, incidents: int = 0, **more: Any) -> dic
 
 
 def commit(books: Books, office: Office, **more: Any) -> None:
-    kept = [notice.model_dump() for notice in office.book.notices.values()]
+    kept = [notice.model_dump(mode="json") for notice in office.book.notices.values()]
     states = [state.model_dump() for state in office.book.states.values()]
     books.ask("herald_commit", notices=kept, states=states, forgotten=[], **more)
 
@@ -78,7 +78,7 @@ def test_a_new_herald_has_what_is_open_or_waits_and_where_to_go_on(kept: Books) 
     kept.restart()
     loaded = kept.ask("herald_load")
     assert (loaded["journal_after"], loaded["incidents_after"], loaded["last_no"]) == (7, 3, 1)
-    assert loaded["notices"] == [office.book.notices[1].model_dump()]
+    assert loaded["notices"] == [office.book.notices[1].model_dump(mode="json")]
     assert loaded["states"] == [office.book.states["env:MAIL"].model_dump()]
 
 

@@ -1,0 +1,1 @@
+"""The herald: tells people what happens on the node, until they have it."""
