@@ -22,7 +22,7 @@ from wakeful_runtime.scheduler.starter import Starter
 Body = dict[str, Any]
 
 LEAD_S = 1.0
-LEAD_EACH_S = 0.05
+LEAD_EACH_S = 0.15
 LONGEST_LEAD_S = 30.0
 """A session is asked for this long before its time, longer where many come together: a fork takes its time."""
 
