@@ -21,8 +21,9 @@ def run_json(row: Body, grace: float) -> Body:
     began = row["began_at"]
     if began is None and row["run_began_at"] is not None and row["state"] in ("accepted", "over"):
         began = max(row["run_began_at"], row["scheduled"])
-    ended = row["outcome"] or row["run_outcome"]
-    over = row["state"] in ("missed", "skipped", "over") or ended is not None
+    unstarted = row["state"] in ("missed", "skipped")
+    ended = row["state"] if unstarted else row["outcome"] or row["run_outcome"]
+    over = ended is not None
     finished = row["finished_at"] or row["run_finished_at"]
     return {
         "id": row["run_id"],
@@ -33,7 +34,7 @@ def run_json(row: Body, grace: float) -> Body:
         "late_by_s": None if began is None else round(max(0.0, began - row["scheduled"]), 3),
         "finished": None if finished is None else rfc3339(finished),
         "state": "over" if over else _SHOWN[row["state"]],
-        "outcome": (ended or row["state"]) if over else None,
+        "outcome": ended,
         "on_time": is_on_time(row["scheduled"], began, grace) if over or began is not None else None,
         "manual": row["manual"],
         "path": row["path"],
