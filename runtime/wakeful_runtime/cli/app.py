@@ -14,6 +14,7 @@ from wakeful_runtime.cli import (
     failures,
     history,
     inspection,
+    mcp,
     node,
     review,
     sessions,
@@ -56,7 +57,7 @@ def wakeful(
         raise typer.Exit(WRONG_USE)
 
 
-for room in (node, show, sessions, inspection, history, review, alerts, store, failures, doctor, web):
+for room in (node, show, sessions, inspection, history, review, alerts, store, failures, doctor, web, mcp):
     room.register(app)
 
 

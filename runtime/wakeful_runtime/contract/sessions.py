@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -61,7 +62,7 @@ class Spawn(Arguments):
 class Target(Arguments):
     """Which session: its key or its label; either may hold either."""
 
-    foreign = CALL_FOREIGN
+    foreign: ClassVar[Collection[str]] = CALL_FOREIGN
     sessionKey: Named | None = None
     label: Named | None = None
 

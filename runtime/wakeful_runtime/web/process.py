@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
+import logging
 import socket
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wakeful.errors import NodeError
 from wakeful.plan import WebPlan
@@ -14,6 +16,11 @@ from wakeful_runtime.init.birth import Birth
 from wakeful_runtime.web.address import Names, listen, url_of
 from wakeful_runtime.web.place import read_place, write_place
 from wakeful_runtime.web.token import Door, ensure_token
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from wakeful_runtime.clients.calling import Calling
 
 PAGE_S = 5.0
 REBIND_S = 5.0
@@ -33,6 +40,8 @@ async def serve(place: Place) -> None:
     from wakeful_runtime.web.app import application
     from wakeful_runtime.web.server import WebServer
 
+    for chatty in ("mcp", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     plan = place.start.plan.web
     if plan is None:
         raise NodeError("this node was started without a web")
@@ -51,11 +60,21 @@ async def serve(place: Place) -> None:
             call=calling.call,
             journal=lambda path: _pages(place, path),
             stopping=place.stopping,
+            beside=await _mcp(stack, calling),
         )
         write_place(place.directory, url, port, place.start.epoch)
         place.log.info("listening", url=url)
         asyncio.get_running_loop().call_soon(place.ready)
         await WebServer(app).run_until(place.stopping, listener)
+
+
+async def _mcp(stack: AsyncExitStack, calling: Calling) -> ASGIApp | None:
+    """The MCP server, where it is installed."""
+    if importlib.util.find_spec("mcp") is None:
+        return None
+    from wakeful_runtime.mcp.transports import over_http
+
+    return await stack.enter_async_context(over_http(calling.call))
 
 
 def _pages(place: Place, path: str | None) -> Any:
