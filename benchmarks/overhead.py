@@ -4,7 +4,8 @@ Three actors of one class in one node, one probed every second, one 20 times a s
 same messages by turns, so that a slow window of the machine meets all of them. A round compares what each did in all
 its turns, and has a node of its own in which they have changed places. Throughput is measured in the actor, from its
 first message of a turn to the last; beside it by the CPU time of its whole process, which a busy machine disturbs less.
-What one probe costs is told from the hurried one: 20 times as much is seen through more noise. Aim: probed / quiet >= 0.98.
+What one probe costs is told from the hurried one: 20 times as much is seen through more noise. Aim: probed / quiet at
+least 0.98.
 
     python benchmarks/overhead.py [--json] [--rounds 5] [--turns 20] [--messages 100000]
 """

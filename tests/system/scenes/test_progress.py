@@ -7,10 +7,11 @@ from functools import partial
 from typing import Any
 
 import pytest
+from tests.patience.scenes import steps
+from tests.patience.world import hold
 from tests.system.node.conftest import Harness
 from tests.system.scenes import performers
 from tests.system.scenes.conftest import lives
-from tests.system.scenes.test_patience import hold, steps
 
 from wakeful import Child, Gateway, Heartbeat, Monitor
 
