@@ -1,7 +1,7 @@
 """How late the runs of many jobs of one second begin: their first line of user code, against the second itself.
 
 Each job has the same single time. A run tells when its `run` was called; the process was forked before that, in the
-lead the scheduler takes. Beside it, what the node wrote down: `started` of `cron runs`, and when it was told to be on time.
+lead the scheduler takes. Beside it, what the node wrote down: `started` of `cron runs`, and how many were on time.
 
     python benchmarks/cron.py [--json] [--jobs 200] [--ahead 45]
 """

@@ -44,6 +44,7 @@ async def test_a_scheduler_killed_at_any_call_fires_exactly_once(after: bool) ->
         await world.lives_on(8.0)
         world.now += 52.0
         await world.lives_on(8.0)
+        world.crash_at = None
         rows = await world.cron("runs", name="tick")
         assert sorted(world.spawned.values()) == [1, 1], crash_at
         assert outcomes(rows) == ["ok"] * 2, crash_at
