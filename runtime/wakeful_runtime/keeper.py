@@ -21,6 +21,7 @@ from wakeful_runtime.init.birth import Enter, raise_descriptor_limit, set_subrea
 from wakeful_runtime.init.connection import Connection
 from wakeful_runtime.init.firstprocess import as_first_process
 from wakeful_runtime.init.gatewaywatch import InitTiming
+from wakeful_runtime.init.initends import Ended
 from wakeful_runtime.init.initloop import InitLoop, Timer
 from wakeful_runtime.init.keeperlink import KeeperLink
 from wakeful_runtime.init.lives import LifeFiles
@@ -36,6 +37,8 @@ DEATHS_AT_ONCE = 5
 DEATHS_WITHIN_S = 10.0
 NODE_DIED = "the node died as a whole"
 """How init, and its keeper, ended, if what they left says that they did not stop in order."""
+ENDS_KEPT = 50
+"""Ends of init that every later init tells of; far more than can happen before a gateway has heard of them."""
 ORDERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 OnReady = Callable[[int], None]
 """Called once, with the gateway's pid, when the gateway stands. Must start no thread."""
@@ -109,7 +112,8 @@ class Keeper:
         self._orders = 0
         self._status: int | None = None
         self._deaths: list[float] = []
-        self._before, self._killed = "", False  # how the last init ended; it was killed from here
+        self._before: tuple[Ended, ...] = ()  # how the inits before ended: each is told to every one after them
+        self._killed = ""  # why the present one was killed from here
         self._unanswered: float | None = None
         self._ping: Timer | None = None
         self._manager = ServiceManager()
@@ -125,7 +129,7 @@ class Keeper:
             if not self._attach():
                 self._listener = listen(self._directory)
                 if any(LifeFiles(self._directory).read()):
-                    self._before = NODE_DIED
+                    self._note_end(NODE_DIED)
                 self._fork_init()
             self._loop.run()
         finally:
@@ -142,6 +146,7 @@ class Keeper:
         if attached is None:
             return False
         self._own, self._init, self._listener = False, attached.init, attached.listener
+        self._before = attached.before
         connection = Connection(self._loop, attached.line, self._received, self._line_closed)
         self._begin(connection)
         if attached.init.pidfd is not None:
@@ -223,7 +228,7 @@ class Keeper:
             self._manager.alive()
 
     def _kill_init(self, why: str) -> None:
-        self._before, self._killed = why, True
+        self._killed = why
         if self._init is not None:
             self._init.send_signal(signal.SIGKILL)  # SIGTERM would stay pending in a stopped process
 
@@ -269,10 +274,15 @@ class Keeper:
             self._status = code
             self._loop.stop()
             return
-        self._before = self._before if self._killed else _how(code)
-        self._killed = False
-        self._say(f"init: {self._before}; forked again")
+        how, self._killed = self._killed or _how(code), ""
+        self._note_end(how)
+        self._say(f"init: {how}; forked again")
         self._again()
+
+    def _note_end(self, how: str) -> None:
+        """For the journal, which the gateway writes: an init that dies young may have told it of nothing yet."""
+        ended = Ended(f"{time.time():.6f}", how)
+        self._before = (*self._before, ended)[-ENDS_KEPT:]
 
     def _again(self) -> None:
         """At once; if it keeps dying, with growing pauses."""

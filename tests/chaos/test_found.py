@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from tests.system.node.conftest import Harness
 from tests.system.node.conftest import harness as harness
 from tests.system.node.witness import Witness
 
-from wakeful_runtime.init import sweep
+from wakeful_runtime.init import locks, sweep
+from wakeful_runtime.init.gatewaywatch import InitTiming, Young
 
 
 @pytest.fixture
@@ -64,9 +66,44 @@ def test_a_death_is_in_the_journal_though_everybody_who_knew_of_it_died_next(nod
     node.survives("m", "gateway", "store")
 
 
+def test_every_death_of_init_is_in_the_journal_though_nobody_heard_of_the_one_before(node: Witness) -> None:
+    harness = node.harness
+    lock = harness.directory.lock("init")
+    before = len(harness.events("init", "exited"))
+    node.signal("gateway")
+    killed: list[int] = []
+    for _ in range(4):
+        pid = harness.until(lambda: (found := locks.holder(lock).pid) not in killed and found)
+        os.kill(pid, signal.SIGKILL)
+        killed.append(pid)
+    harness.until(lambda: len(harness.events("init", "exited")) >= before + 4)
+    assert [row["what"] for row in harness.events("init", "exited")[before:]] == ["killed by SIGKILL"] * 4
+    node.survives("init", "gateway")
+
+
+def test_a_gateway_that_was_stopped_while_init_was_away_is_replaced_at_once(node: Witness) -> None:
+    node.remember()
+    init = node.pid("init")
+    os.kill(init, signal.SIGSTOP)
+    node.signal("gateway", signal.SIGSTOP)
+    os.kill(init, signal.SIGKILL)
+    began = time.monotonic()
+    node.replaced("gateway")
+    assert time.monotonic() - began < 5.0
+
+
+def test_a_gateway_that_dies_again_is_replaced_at_once_if_it_had_stood() -> None:
+    young = Young(InitTiming())
+    assert [young.pause("ended", 0.0) for _ in range(4)] == [0.0, 0.1, 0.2, 0.4]
+    assert young.pause("replaced", 0.0) == 0.0
+    assert young.pause("ended", 6.0) == 0.0
+    assert young.pause("ended", 0.0) == 0.1
+
+
 def test_a_node_that_stopped_in_order_leaves_no_life_behind(node: Witness) -> None:
     assert node.harness.stop() == 0
-    assert list(node.harness.directory.lives.glob("*.json")) == []
+    left = [file.read_text() for file in node.harness.directory.lives.glob("*.json")]
+    assert left == []
     assert list(node.harness.directory.sockets.glob("*")) == []
 
 

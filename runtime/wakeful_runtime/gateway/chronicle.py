@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wakeful_runtime.init.initends import read_ends
 from wakeful_runtime.init.pushes import Held
 from wakeful_runtime.keeper import NODE_DIED
 from wakeful_runtime.supervision.child import Present
@@ -20,16 +21,18 @@ class Chronicle:
     def node(self, facts: dict[str, Any]) -> None:
         """What init says of itself and of its keeper."""
         incarnation = int(facts.get("init_incarnation") or 0)
-        if before := facts.get("before"):
-            self._entry("exited", "init", incarnation - 1, what=str(before))
+        ends = read_ends(facts.get("before"))
+        for ago, ended in zip(range(len(ends), 0, -1), ends, strict=True):
+            self._entry("exited", "init", max(0, incarnation - ago), stamp=ended.stamp, what=ended.how)
+            if ended.how == NODE_DIED:
+                self._entry("exited", "keeper", 0, stamp=ended.stamp, what=ended.how)
+        if ends:
             self._entry("restarted", "init", incarnation)
-            if before == NODE_DIED:
-                self._entry("exited", "keeper", 0, stamp=f" before init {incarnation}", what=str(before))
         if gone := facts.get("keeper_gone_at"):
             words = "it is gone; the node runs on, and the next `wakeful run` on this directory becomes its keeper"
-            self._entry("exited", "keeper", 0, stamp=f" {gone}", what=words)
+            self._entry("exited", "keeper", 0, stamp=str(gone), what=words)
         if came := facts.get("keeper_came_at"):
-            self._entry("restarted", "keeper", 0, stamp=f" {came}", pid=facts.get("keeper"))
+            self._entry("restarted", "keeper", 0, stamp=str(came), pid=facts.get("keeper"))
 
     async def gateway(self, held: Held) -> None:
         """The report of the gateway before this one; acknowledged when it is written down."""
@@ -44,4 +47,5 @@ class Chronicle:
         await lines.init.ack(report.path, report.incarnation)
 
     def _entry(self, event: str, path: str, incarnation: int, *, stamp: str = "", **fields: object) -> None:
-        self._lines.journal(event, path, incarnation, fields, key=f"{path}#{incarnation} {event}{stamp}")
+        key = f"{path} {event} {stamp}" if stamp else f"{path}#{incarnation} {event}"
+        self._lines.journal(event, path, incarnation, fields, key=key)

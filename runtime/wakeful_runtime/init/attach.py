@@ -13,6 +13,7 @@ from wakeful.errors import NodeError
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.init import locks
 from wakeful_runtime.init.framing import Decoder, FrameError, encode
+from wakeful_runtime.init.initends import Ended, read_ends
 from wakeful_runtime.processes import ProcessHandle
 
 ANSWER_S = 5.0
@@ -24,12 +25,13 @@ BACKLOG = 512
 
 @dataclass(frozen=True)
 class Attached:
-    """An init that runs: the line to it, its listening socket, the process, and the gateway's pid."""
+    """An init that runs: the line to it, its listening socket, the process, the gateway's pid, what it was told."""
 
     line: socket.socket
     listener: socket.socket
     init: ProcessHandle
     gateway: int | None
+    before: tuple[Ended, ...]
 
 
 def listen(directory: NodeDirectory) -> socket.socket:
@@ -77,7 +79,8 @@ def _answer(line: socket.socket) -> Attached:
     listener = socket.socket(fileno=descriptors[0])
     pidfd = descriptors[1] if len(descriptors) > 1 else None
     gateway = reply.get("gateway")
-    return Attached(line, listener, ProcessHandle(int(reply["init"]), pidfd, 0.0, 0), int(gateway) if gateway else None)
+    process = ProcessHandle(int(reply["init"]), pidfd, 0.0, 0)
+    return Attached(line, listener, process, int(gateway) if gateway else None, read_ends(reply.get("before")))
 
 
 def _exactly(line: socket.socket, count: int, descriptors: list[int]) -> bytes:

@@ -23,7 +23,7 @@ class InitTiming:
         starved_silence: so is one that got no CPU, after so long.
         gateway_start: a new gateway must have said hello by then.
         backoff_first, backoff_most: pauses between gateways that die young; the first restart is at once.
-        steady: a gateway that lived so long did not die young.
+        steady: a gateway that ran so long after its hello did not die young: what ends it is no reason to wait.
         sweep_deadline: what is left after so long is reported as can't be killed.
         init_silence: an init that does not answer its keeper for so long is replaced.
     """
@@ -33,9 +33,25 @@ class InitTiming:
     gateway_start: float = 20.0
     backoff_first: float = 0.1
     backoff_most: float = 30.0
-    steady: float = 60.0
+    steady: float = 5.0
     sweep_deadline: float = 5.0
     init_silence: float = 10.0
+
+
+class Young:
+    """How long to wait before the next gateway: each cause of dying young has a back-off of its own."""
+
+    def __init__(self, timing: InitTiming) -> None:
+        self._timing = timing
+        self._next: dict[str, float] = {}
+
+    def pause(self, cause: str, stood: float) -> float:
+        """Seconds; 0 after one that stood long enough, and for the first that dies young of this cause."""
+        if stood >= self._timing.steady:
+            self._next.clear()
+        pause = self._next.get(cause, 0.0)
+        self._next[cause] = min(max(pause * 2, self._timing.backoff_first), self._timing.backoff_most)
+        return pause
 
 
 class GatewayWatch:
@@ -58,7 +74,8 @@ class GatewayWatch:
         self._delay_then = 0.0
         self._cpu_then = 0.0
         self._greeted = False
-        self._pause = 0.0
+        self._young = Young(timing)
+        self._standing = 0.0
         self._check: Timer | None = None
         self.replaced = ""
         """Why the last one was killed, if it was killed from here."""
@@ -71,7 +88,7 @@ class GatewayWatch:
             entry = self._forker.fork("gateway", "gateway", None, b"", "gateway", roles=("gateway",))
         except Refusal as refusal:
             print(f"wakeful: no gateway yet: {refusal.why}", file=sys.stderr, flush=True)
-            self._again()
+            self._again("refused")
             return
         self._forked(entry)
         self.adopt(entry)
@@ -80,12 +97,14 @@ class GatewayWatch:
         """Watch a gateway that runs."""
         self._entry = entry
         self._greeted = False
+        self._standing = 0.0
         self._note()
         self._watch()
 
     def said_hello(self) -> None:
         """It is there; from now on it beats."""
         self._greeted = True
+        self._standing = time.monotonic()
         self._note()
 
     def beat(self) -> None:
@@ -102,20 +121,18 @@ class GatewayWatch:
         if entry is not self._entry:
             return
         self._entry = None
+        cause = "replaced" if entry.ordered else "ended"
         if not entry.ordered:
             self.replaced = ""
         if self._check is not None:
             self._check.cancel()
         if not self.wanted:
             return
-        lived = time.monotonic() - entry.life.forked_at
-        self._pause = 0.0 if lived >= self._timing.steady else self._pause
-        self._again()
+        stood = time.monotonic() - self._standing if self._standing else 0.0
+        self._again(cause, stood)
 
-    def _again(self) -> None:
-        pause = self._pause
-        self._pause = min(max(pause * 2, self._timing.backoff_first), self._timing.backoff_most)
-        if pause:
+    def _again(self, cause: str, stood: float = 0.0) -> None:
+        if pause := self._young.pause(cause, stood):
             self._loop.later(pause, self._if_wanted)
         else:
             self.start()
@@ -141,14 +158,25 @@ class GatewayWatch:
         if entry is None or entry.state != "running":
             return
         self._watch()
-        limit = self._timing.beat_silence if self._greeted else self._timing.gateway_start
+        stat = read_stat(entry.life.pid)
+        if stat is not None and stat.state == "T":  # while nobody who would be told of it was there
+            self._replace("it was stopped")
+            return
         now = time.monotonic()
+        limit = self._limit(entry, now)
         # What was heard while this process itself did not run is read after this look: count from there.
         silence = now - max(self._heard, self._loop.late_at)
         if silence <= limit:
             return
         if not self._starved(entry, silence, limit) or silence > max(limit, self._timing.starved_silence):
             self._replace(f"it did not beat for {now - self._heard:.1f} s")
+
+    def _limit(self, entry: Entry, now: float) -> float:
+        """Seconds of silence; one that has started long ago has only to find its new init."""
+        if self._greeted:
+            return self._timing.beat_silence
+        starts = now - entry.life.forked_at < self._timing.gateway_start
+        return self._timing.gateway_start if starts else 2 * self._timing.beat_silence
 
     def _starved(self, entry: Entry, silence: float, limit: float) -> bool:
         """It waited for a CPU, so its silence says nothing of its health.

@@ -20,6 +20,7 @@ from wakeful_runtime.init.desk import Caller, Desk, Reply
 from wakeful_runtime.init.ends import Ends, make_report
 from wakeful_runtime.init.forker import Forker
 from wakeful_runtime.init.gatewaywatch import GatewayWatch, InitTiming
+from wakeful_runtime.init.initends import Ended
 from wakeful_runtime.init.initloop import InitLoop, Timer
 from wakeful_runtime.init.keeperlink import KeeperLink
 from wakeful_runtime.init.lives import ExitReport, LifeFile
@@ -43,7 +44,7 @@ class InitBirth:
     Attributes:
         mask: the signal mask to go back to.
         warm: see `birth.stand_by`.
-        before: how the init before it ended; empty for the first one of a node.
+        before: how the inits before it ended, the last one last; none for the first one of a node.
     """
 
     directory: NodeDirectory
@@ -54,7 +55,7 @@ class InitBirth:
     timing: InitTiming
     mask: set[Any]
     warm: Callable[[], None]
-    before: str = ""
+    before: tuple[Ended, ...] = ()
 
 
 def main(birth: InitBirth) -> int:
@@ -136,7 +137,7 @@ class Init:
             "boot_id": self._boot_id,
             "keeper": self._keeper_pid,
             "stopping": self.stopping,
-            "before": self._birth.before,
+            "before": [ended.plain() for ended in self._birth.before],
             "gateway_before": self._gateway.replaced,
             **self._news,
         }

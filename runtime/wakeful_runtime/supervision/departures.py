@@ -93,7 +93,8 @@ class Departures:
             if written is not None:
                 await written
         await supervisor.keeping.flush()
-        if child.plan.kind != "store" or reason.failure:  # a store that was stopped can't take what is told of it
+        # The store is stopped next after the node's other own processes: it may take nothing more.
+        if child.stored or reason.failure:
             await supervisor.lines.store.flush_journal(JOURNAL_S)
         self._kept.add((report.path, report.incarnation))
         await self.acknowledge(report)
