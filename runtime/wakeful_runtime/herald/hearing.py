@@ -70,7 +70,10 @@ class Hearing:
         """It has answered; the news, if its silence was told of."""
         self._heard_at, self.failures = self.clock(), 0
         told, self._told = self._told, None
-        return None if told is None else told.model_copy(update={"state": "recovered", "done": "it answers again"})
+        if told is None:
+            return None
+        well = {"state": "recovered", "needs": False, "done": "it answers again", "advice": "nothing"}
+        return told.model_copy(update=well)
 
     def silent(self, why: str) -> Finding | None:
         """It has not; the news, if that has lasted."""
