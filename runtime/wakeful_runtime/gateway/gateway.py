@@ -13,7 +13,7 @@ import structlog
 from wakeful.errors import NodeError
 from wakeful.exits import ExitReason
 from wakeful.plan import MonitorPlan
-from wakeful.rules.events import StopAll
+from wakeful.rules.events import StopAll, StopChild
 from wakeful_runtime.gateway.api import Api
 from wakeful_runtime.gateway.apiserver import ApiServer
 from wakeful_runtime.gateway.chronicle import Chronicle
@@ -27,7 +27,7 @@ from wakeful_runtime.init.pushes import LifeContinued, LifeEmpty, LifeStopped
 from wakeful_runtime.processes import boot_id
 from wakeful_runtime.store.client import StoreClient
 from wakeful_runtime.supervision.adoption import adopt
-from wakeful_runtime.supervision.child import Body
+from wakeful_runtime.supervision.child import Body, Child
 from wakeful_runtime.supervision.lines import Lines
 from wakeful_runtime.supervision.supervisor import Supervisor
 from wakeful_runtime.transport.control import ControlServer
@@ -38,6 +38,11 @@ BEAT_S = 0.5
 SETTLE_S = 2.0
 
 LOOK_S = 0.5
+
+ACTORS_STOP_S = 10.0
+"""How long the node's own actors may take to stop before the store does."""
+
+STOP_LOOK_S = 0.005
 
 STORELESS_S = 10.0
 """How long an ordered stop waits for a store that is away."""
@@ -139,9 +144,18 @@ class GatewayProcess:
         return self._stopping or any(isinstance(push, StopOrder) for push in self._early)
 
     async def _stop_system(self, system: Supervisor, lines: Lines) -> None:
+        """The store last: what the others and their ends have to tell is written down first."""
         assert self._system_stopped is not None
+        reason = ExitReason(kind="shutdown", what="the node stops", at=time.time())
+        for child in reversed(system.children.values()):
+            if child.plan.kind != "store":
+                system.tell(StopChild(child.name, reason))
+        until = lines.clock() + ACTORS_STOP_S
+        while any(map(_lives, system.children.values())) and lines.clock() < until:  # noqa: ASYNC110 (init tells of it)
+            await asyncio.sleep(STOP_LOOK_S)
         await lines.store.flush_journal(2.0)
-        system.tell(StopAll(ExitReason(kind="shutdown", what="the node stops", at=time.time())))
+        lines.journals = False
+        system.tell(StopAll(reason))
         await self._system_stopped
         for supervisor in self._supervisors:
             await supervisor.settle(SETTLE_S)
@@ -224,6 +238,11 @@ def _supervisors_of(plan: MonitorPlan, prefix: str) -> Iterator[str]:
             path = f"{prefix}{child.name}"
             yield path
             yield from _supervisors_of(child.monitor, f"{path}/")
+
+
+def _lives(child: Child) -> bool:
+    """Whether one of the node's own that needs the store still runs."""
+    return child.plan.kind != "store" and child.present is not None and not child.present.exited
 
 
 def _settle(future: asyncio.Future[ExitReason]) -> Callable[[ExitReason], None]:

@@ -20,6 +20,7 @@ class Lines:
 
     Attributes:
         path, incarnation: the process they run in.
+        journals: False once the store is told to stop: there is nobody to write anything down.
         epoch: the node's present start (`wakeful run`); a saved row with another one is from before a node restart.
     """
 
@@ -32,6 +33,7 @@ class Lines:
     control: ControlServer
     store: StoreClient
     clock: Callable[[], float] = time.monotonic
+    journals: bool = True
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def number(self) -> int:
@@ -44,6 +46,8 @@ class Lines:
         Args:
             key: names what happened, where more than one may tell of it: it is stored once.
         """
+        if not self.journals:
+            return
         entry = {
             "id": f"{self.boot_id}.{key}" if key else f"{self.path}#{self.incarnation}.{self.epoch}.{self.number()}",
             "at": time.time(),
