@@ -22,6 +22,7 @@ def mcp(node: NodeOption = None) -> None:
 
     \b
     Examples:
+      wakeful mcp
       claude mcp add wakeful -- wakeful mcp
       {"mcpServers": {"wakeful": {"command": "wakeful", "args": ["mcp"]}}}
     """

@@ -38,10 +38,7 @@ def foreground(directory: NodeDirectory, plan: NodePlan) -> int:
     # Of two runs at once only one may write the plan, and the other must not say that it is ready.
     starting = _start_lock(directory)
     _refuse_second(directory)
-    if plan.web is not None:
-        from wakeful_runtime.web.address import check_free
-
-        check_free(plan.web)
+    _check_port(directory, plan)
     _announce_when_ready(directory, plan)
     return run_node(directory, plan, on_ready=lambda gateway: fcntl.flock(starting, fcntl.LOCK_UN))
 
@@ -116,6 +113,16 @@ def _refuse_second(directory: NodeDirectory) -> None:
         raise NodeError(f"a node runs in {directory.root} already, pid {locks.holder(keeper).pid}; see wakeful status")
 
 
+def _check_port(directory: NodeDirectory, plan: NodePlan) -> None:
+    """A port that is taken is told before anything starts; what runs on without a keeper has its own already."""
+    from wakeful_runtime.clients.client import runs_in
+
+    if plan.web is not None and not runs_in(directory):
+        from wakeful_runtime.web.address import check_free
+
+        check_free(plan.web)
+
+
 def _start_lock(directory: NodeDirectory) -> int:
     starting = os.open(directory.lock("start"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -163,14 +170,13 @@ def _say_when_ready(directory: NodeDirectory, plan: NodePlan, gone: int) -> None
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
         if is_ready(directory):
-            web = _web_words(directory, gone) if plan.web is not None else ""
-            print(ready_line(directory, plan) + web, flush=True)
+            print(ready_line(directory, plan) + _web_words(directory, plan.web, gone), flush=True)
             return
         if select.select([gone], [], [], _POLL_S)[0]:
             return
 
 
-def _web_words(directory: NodeDirectory, gone: int) -> str:
+def _web_words(directory: NodeDirectory, asked: WebPlan | None, gone: int) -> str:
     """Where the web listens, once it does; a node whose web can't come up is ready all the same, and says so."""
     from wakeful_runtime.gateway.nodeplan import read_start
     from wakeful_runtime.web.address import is_loopback
@@ -178,10 +184,11 @@ def _web_words(directory: NodeDirectory, gone: int) -> str:
 
     deadline = time.monotonic() + WEB_S
     start = read_start(directory)
+    if start.plan.web is None:
+        return "; it runs on as it was begun, without a web: wakeful down, then run it anew" if asked else ""
     while time.monotonic() < deadline:
         place = read_place(directory)
         if place is not None and place["epoch"] == start.epoch:
-            assert start.plan.web is not None
             open_to_all = (
                 "" if is_loopback(start.plan.web.host) else "; others can reach it and the token is not encrypted"
             )

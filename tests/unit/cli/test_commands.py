@@ -268,7 +268,7 @@ def test_logs_are_read_without_a_node(
 def test_help_teaches_with_examples(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     commands = (
         "run check tree ps status down restart stop kill pause unpause spawn send why events logs checkpoints chaos"
-        " incidents dump review resume demo deadletters settle backup"
+        " incidents dump review resume demo deadletters settle backup mcp token"
     )
     for command in commands.split():
         assert run(f"{command} --help") == 0
@@ -278,3 +278,30 @@ def test_help_teaches_with_examples(run: Run, capsys: pytest.CaptureFixture[str]
 def test_version_is_the_distributions(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--version") == 0
     assert capsys.readouterr().out.startswith("wakeful 0.")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("run x.py:tree --web nowhere", "write HOST:PORT, such as 127.0.0.1:8717"),
+        ("run x.py:tree --web 127.0.0.1:0 --no-web", "write --web or --no-web, not both"),
+    ],
+)
+def test_a_web_that_can_not_be_is_wrong_use(run: Run, capsys: pytest.CaptureFixture[str], line: str, said: str) -> None:
+    assert run(line) == 2
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "extra"), [("run x.py:tree --web 127.0.0.1:0", "wakeful[web]"), ("mcp", "wakeful[mcp]")]
+)
+def test_a_library_that_is_not_installed_is_one_line_that_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, run: Run, capsys: pytest.CaptureFixture[str], line: str, extra: str
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert run(line) == 2
+    printed = capsys.readouterr()
+    assert f"pip install '{extra}'" in printed.err
+    assert printed.err.count("\n") == 1
