@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal, cast
@@ -104,7 +105,8 @@ def of_event(row: Row, mask: Mask) -> Finding | None:
         case "alert":
             return _of_alert(row, mask)
         case "missed":
-            return _plain(row, mask, "missed", f"a run of it was missed: {_told(row)}", ("cron runs",))
+            what = f"its run of {row.get('scheduled') or 'a time'} was missed: {_told(row)}"
+            return _plain(row, mask, "missed", what, (f"cron runs {shlex.quote(str(row.get('job') or ''))}".strip(),))
         case "deadletter":
             what = f"a message to it is a dead letter: {_told(row)}"
             return _plain(row, mask, "deadletter", what, ("deadletters",))
@@ -149,9 +151,15 @@ def _plain(
         what=mask(what),
         since=_since(None, row),
         advice="look at it when you have time",
-        commands=commands or (f"why {path}",),
+        commands=commands or _commands(row),
         state="over",
     )
+
+
+def _commands(row: Row) -> tuple[str, ...]:
+    """What whoever told of it says to type, else the command that explains a path."""
+    given = row.get("next")
+    return (str(given).removeprefix("wakeful "),) if given else (f"why {row['path']}",)
 
 
 def _told(row: Row) -> str:

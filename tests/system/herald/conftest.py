@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 from tests.system.herald.hook import Hook, hooked
+from tests.system.node.conftest import harness
+
+__all__ = ["harness", "hook"]
 
 
 @pytest.fixture
