@@ -103,7 +103,7 @@ def test_a_lost_node_resumes_every_run() -> None:
     assert sim.store.runs["team/a"] == 1
 
 
-def test_a_lost_node_with_hundreds_of_sessions_comes_back_staggered() -> None:
+def test_p11_a_lost_node_with_hundreds_of_sessions_comes_back_staggered() -> None:
     sim = started(root(monitor("team", *(session(f"s{n}") for n in range(200)))))
     sim.lose_node()
     sim.run(30)
@@ -146,7 +146,7 @@ def test_three_failures_without_progress_park_one_child_and_touch_no_sibling() -
     assert sim.alive()["team/a"] == 4
 
 
-def test_a_poisoned_checkpoint_is_left_behind() -> None:
+def test_p4_a_poisoned_checkpoint_is_left_behind() -> None:
     def script(life: FakeLife) -> Behaviour:
         return Behaviour(lasts=0.1, end=CRASH) if life.resumed == 3 else Behaviour(lasts=2.5, checkpoint_every=0.8)
 

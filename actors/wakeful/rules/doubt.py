@@ -23,6 +23,11 @@ LONGEST_MEMORY = 5.0
 OWN_TICK = 5.0
 """Seconds between two ticks at the most: a stop slept through between two is not seen, and no lease gets it back."""
 
+LASTING = 60.0
+"""Seconds of doubts, each at most `ROW` after the one before, after which people are told: nothing is judged then."""
+
+ROW = 10.0
+
 _KEPT_GAPS = 32
 
 
@@ -56,12 +61,14 @@ class Finding:
         rebase: whether all deadlines start anew; a stepped wall clock alone changes none.
         lost: seconds of monotonic time in which the monitor did not look.
         words: one line for people.
+        lasting: so many seconds it has doubted itself again and again; 0 unless people are to be told now.
     """
 
     cause: Cause
     rebase: bool
     lost: float
     words: str
+    lasting: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,8 @@ class Doubt:
         why: one line for people, of the last rebase.
         gaps: the latest stretches not looked at; leases and the progress clock get them back.
         last: the clocks of the latest tick.
+        since: when the present row of doubts began.
+        told: people know of this row.
     """
 
     at: float | None = None
@@ -89,6 +98,8 @@ class Doubt:
     why: str = ""
     gaps: tuple[Gap, ...] = ()
     last: Clocks | None = field(default=None, repr=False)
+    since: float | None = None
+    told: bool = False
 
     def start(self, since: float) -> float:
         """A clock that began at `since` begins, for judging, no earlier than the last rebase."""
@@ -125,7 +136,14 @@ def observe(doubt: Doubt, clocks: Clocks, *, due: float) -> tuple[Doubt, Finding
     gaps = doubt.gaps
     if finding.lost > 0:
         gaps = (*gaps, Gap(clocks.monotonic - finding.lost, clocks.monotonic))[-_KEPT_GAPS:]
-    return Doubt(at=clocks.monotonic, lost=finding.lost, why=finding.words, gaps=gaps, last=clocks), finding
+    now = clocks.monotonic
+    in_a_row = doubt.at is not None and doubt.since is not None and now - finding.lost - doubt.at <= ROW
+    since = doubt.since if in_a_row and doubt.since is not None else now
+    told = in_a_row and doubt.told
+    if not told and now - since >= LASTING:
+        finding, told = replace(finding, lasting=now - since), True
+    after = Doubt(at=now, lost=finding.lost, why=finding.words, gaps=gaps, last=clocks, since=since, told=told)
+    return after, finding
 
 
 def _find(last: Clocks | None, now: Clocks, late: float) -> Finding | None:

@@ -107,7 +107,7 @@ def starved(case: Case, window: Window) -> Finding | None:
         return None
     again = looks[-1].at + window.confirmation / 2
     case.agenda.look(again)
-    case.agenda.probe((case.facts.probed_at or now) + window.confirmation)
+    case.agenda.probe((case.facts.probed_at or now) + window.limit)  # each one more is work for who has no CPU
     case.agenda.judge(again)
     text = words.starved(wall, lost, wants_cpu=wants)
     return Finding(Verdict.STARVED, window.start, window.limit, text, alert=wall >= 2 * window.limit)

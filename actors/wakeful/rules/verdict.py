@@ -147,8 +147,10 @@ def _responding(case: Case) -> Finding | None:
     if facts.answer is None:  # adopted, and it has not said hello to this monitor: it dials anew in milliseconds
         window = Window(facts.doubt.start(facts.watched_at), policy.every + policy.timeout)
         return silent(case, window, confirmed=False)
-    if facts.probe is not None:  # what it was silent or blocked for while it started, `startup` has judged
-        return _silent(case, max(facts.probe.sent_at, facts.ready_at))
+    if facts.probe is not None:
+        # What it was silent or blocked for while it started, `startup` has judged. Who answers earlier probes in turn,
+        # however late, is not silent.
+        return _silent(case, max(facts.probe.sent_at, facts.ready_at, facts.answer.at))
     if facts.answer.pulse.state == "stopping":
         return None
     if facts.answer.loop_age <= 0 or facts.kind == "blocking":

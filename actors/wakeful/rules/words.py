@@ -145,6 +145,10 @@ def excused(took: float) -> str:
     return f"at work in one long step; silent for {span(took)}, which only progress and leases judge"
 
 
+def doubts_itself(seconds: float, why: str) -> str:
+    return f"for {span(seconds)} this monitor has been late again and again, and ends nothing meanwhile: {why}"
+
+
 def held_by_doubt(seconds: float, why: str) -> str:
     return f"not acted on for {span(seconds)}: {why}"
 

@@ -14,6 +14,7 @@ import structlog
 from wakeful.errors import CodecError
 from wakeful.exits import ExitReason, Verdict
 from wakeful.rules import doubt as doubts
+from wakeful.rules import words
 from wakeful.rules.events import Condemned, Progressed
 from wakeful.rules.facts import Answer, Facts, Look, Probe, read_pulse
 from wakeful.rules.judgement import Judgement
@@ -160,6 +161,9 @@ class Watch:
             path, incarnation = self._lines.path, self._lines.incarnation
             fields = {"cause": finding.cause, "lost_s": round(finding.lost, 3), "words": finding.words}
             self._lines.journal("doubt", path, incarnation, fields)
+            if finding.lasting:
+                told = {"verdict": str(Verdict.STARVED), "words": words.doubts_itself(finding.lasting, finding.words)}
+                self._lines.journal("alert", path, incarnation, told)
         now = self._lines.clock()
         for child, present in self._take_due(now):
             self._judge(child, present, now)

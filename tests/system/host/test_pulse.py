@@ -50,7 +50,7 @@ async def test_a_blocked_loop_is_answered_for_and_its_age_grows(node: Node) -> N
     assert second["loop_age"] > first["loop_age"] > 0
 
 
-async def test_a_held_gil_is_silent_and_sigurg_still_dumps_the_line(node: Node) -> None:
+async def test_p13_a_held_gil_is_silent_and_sigurg_still_dumps_the_line(node: Node) -> None:
     life = await node.life("HoldsGil")
     await life.ready()
     while not await silent_for(life, 0.5):

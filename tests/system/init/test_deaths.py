@@ -66,7 +66,7 @@ async def test_report_is_repeated_until_it_is_acknowledged(small_node: SmallNode
     assert (await small_node.supervisor()).first == []
 
 
-async def test_sweep_finds_every_kind_of_descendant_of_a_killed_leader(
+async def test_p8_sweep_finds_every_kind_of_descendant_of_a_killed_leader(
     small_node: SmallNode, eventually: Eventually
 ) -> None:
     small_node.start()
@@ -83,7 +83,7 @@ async def test_sweep_finds_every_kind_of_descendant_of_a_killed_leader(
     assert read_stat(bystander.life.pid) is not None
 
 
-async def test_sweep_outruns_a_chain_of_forks_that_leave_their_session(small_node: SmallNode) -> None:
+async def test_p13_sweep_outruns_a_chain_of_forks_that_leave_their_session(small_node: SmallNode) -> None:
     small_node.start()
     sup = await small_node.supervisor()
     await sup.fork("sup/a", "spread")

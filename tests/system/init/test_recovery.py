@@ -319,7 +319,7 @@ async def test_lives_of_another_boot_are_reported_as_lost_and_nobody_is_signalle
     stranger.wait()
 
 
-async def test_recycled_pid_is_never_signalled(small_node: SmallNode, eventually: Eventually) -> None:
+async def test_p13_recycled_pid_is_never_signalled(small_node: SmallNode, eventually: Eventually) -> None:
     """A life file names a pid of this boot that is somebody else's now."""
     stranger = start_stranger()
     small_node.record("sup/old", stranger.pid)

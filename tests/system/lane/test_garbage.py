@@ -150,7 +150,7 @@ async def test_messages_of_an_older_life_are_refused_once_a_newer_one_was_met(
     assert seen == [1, 2]
 
 
-async def test_an_identity_that_connects_again_takes_the_place_of_its_old_connection(
+async def test_p12_an_identity_that_connects_again_takes_the_place_of_its_old_connection(
     lanes: Lanes, eventually: Eventually
 ) -> None:
     """Pitfall P12: without ROUTER_HANDOVER nothing of the new connection is seen."""

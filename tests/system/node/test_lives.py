@@ -17,7 +17,7 @@ def walking(count: int = 2, heartbeat: Heartbeat = QUICK) -> Gateway:
     return Gateway(Monitor("m", *children))
 
 
-def test_a_killed_session_comes_back_from_its_last_checkpoint(harness: Harness) -> None:
+def test_p3_a_killed_session_comes_back_from_its_last_checkpoint(harness: Harness) -> None:
     harness.start(walking())
     harness.until_event("m/w0", "checkpoint", count=3)
     before = harness.row("m/w1")["pid"]

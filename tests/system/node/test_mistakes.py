@@ -99,7 +99,7 @@ def test_a_directory_that_cannot_be_used_is_refused_and_left_alone(run: Run, tmp
         assert list((tmp_path / "real").iterdir()) == []
 
 
-def test_a_second_node_in_a_directory_is_refused_and_the_first_runs_on(harness: Harness, run: Run) -> None:
+def test_p12_a_second_node_in_a_directory_is_refused_and_the_first_runs_on(harness: Harness, run: Run) -> None:
     harness.start(Gateway(Monitor("m", Child("w", Walk, task="walk", heartbeat=QUICK))))
     harness.until_event("m/w", "checkpoint")
     before = harness.row("m/w")["pid"]

@@ -122,7 +122,7 @@ def test_monitor_store_and_gateway_together_touch_no_session(node: Witness) -> N
     node.survives("m", "store", "gateway")
 
 
-def test_a_result_that_is_committed_stands_whatever_ends_the_process(harness: Harness) -> None:
+def test_p9_a_result_that_is_committed_stands_whatever_ends_the_process(harness: Harness) -> None:
     harness.start(Gateway(Monitor("m", Child("l", Lingers, task="it", heartbeat=QUICK))))
     harness.until_event("m/l", "finished")
     pid = harness.row("m/l")["pid"]

@@ -65,7 +65,7 @@ def play(
 
 
 @pytest.mark.parametrize("mode", HANGS)
-def test_a_hang_is_found_in_time_and_explained_and_recovered_from(harness: Harness, mode: str) -> None:
+def test_p7_a_hang_is_found_in_time_and_explained_and_recovered_from(harness: Harness, mode: str) -> None:
     began, incident = play(harness, mode)
     verdicts, threshold = HANGS[mode]
     confirmed = harness.until_event("m/w", "confirmed")
@@ -101,7 +101,7 @@ def test_a_hang_of_a_blocking_session_is_judged_by_progress_alone(harness: Harne
 
 
 @pytest.mark.parametrize("mode", DEATHS)
-def test_a_death_is_seen_at_once_and_recovered_from(harness: Harness, mode: str) -> None:
+def test_p8_a_death_is_seen_at_once_and_recovered_from(harness: Harness, mode: str) -> None:
     began, incident = play(harness, mode)
     exited = harness.until_event("m/w", "exited")
     assert exited["kind"] == DEATHS[mode]

@@ -19,7 +19,7 @@ KILLS = 4
 SESSIONS = 6
 
 
-async def test_nothing_acknowledged_is_lost_and_nothing_is_done_twice_when_the_store_is_killed_in_mid_stream(
+async def test_p10_nothing_acknowledged_is_lost_and_nothing_is_done_twice_when_the_store_is_killed_in_mid_stream(
     store: Store, asking: Asking, eventually: Eventually
 ) -> None:
     over = asyncio.Event()

@@ -185,7 +185,7 @@ fast = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCh
 
 @fast
 @given(monitor_plans, steps)
-def test_never_two_lives_of_a_child_and_incarnations_only_grow(
+def test_p10_never_two_lives_of_a_child_and_incarnations_only_grow(
     plan: MonitorPlan, script: list[tuple[int, str, int, float]]
 ) -> None:
     World(plan).play(script)

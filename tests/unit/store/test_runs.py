@@ -40,7 +40,7 @@ def test_a_run_that_timed_out_keeps_its_last_checkpoint_as_partial_result(books:
     assert (told["outcome"], told["why"], unpack(told["partial"]["state"])) == ("timeout", "run_timeout", "half")
 
 
-def test_a_result_is_kept_until_taken_and_can_be_taken_again(books: Books) -> None:
+def test_p9_a_result_is_kept_until_taken_and_can_be_taken_again(books: Books) -> None:
     run_id = books.begin()["run_id"]
     with pytest.raises(RefusedError) as refused:
         books.ask("take_result", run_id=run_id)

@@ -27,13 +27,14 @@ class Child:
     silent: tuple[float, float] = (NEVER, NEVER)
     blocked: tuple[float, float] = (NEVER, NEVER)
     ready: float = 0.0
+    lag: Callable[[float], float] = lambda t: 0.0
     pulse: Callable[[float], Pulse] = lambda t: Pulse(progress_at=t)
     main: Callable[[float], ThreadLook] = lambda t: ThreadLook("S", cpu=0.0, run_delay=0.0, syscall="epoll_wait")
     control: Callable[[float], ThreadLook | None] = lambda t: ThreadLook("S", run_delay=0.0, slices=0, syscall="poll")
 
     def answer(self, probe: Probe) -> Answer | None:
         """What it says to a probe, and when it arrives; None: never."""
-        heard = probe.sent_at + TRAVEL / 2
+        heard = probe.sent_at + TRAVEL / 2 + self.lag(probe.sent_at)
         if self.silent[0] <= heard < self.silent[1]:
             if self.silent[1] == NEVER:
                 return None
@@ -340,6 +341,18 @@ def test_looks_and_probes_stay_few_while_starved() -> None:
     watch.run(until=50)
     assert watch.looks < 30 * 10
     assert watch.probes < 30 * 5 + 30
+
+
+def test_p6_who_answers_late_and_in_turn_is_not_silent() -> None:
+    """Under a quota the answers fall seconds behind the probes; each of them shows that it lives."""
+
+    def hurried(t: float) -> ThreadLook:
+        return ThreadLook("R", run_delay=0.3 * t, slices=int(t * 50))
+
+    child = Child(lag=lambda t: min(3.0, t / 10), control=hurried)
+    watch = Watch(child, Heartbeat(every=0.5, timeout=1))
+    _, judged = watch.run(until=120)
+    assert not judged.killing
 
 
 def test_no_progress_for_want_of_a_cpu_is_starvation() -> None:

@@ -71,6 +71,28 @@ def test_pressure_only_explains() -> None:
     assert "50%" in late.words
 
 
+def doubting(seconds: float, *, every: float, late: float = 0.5) -> list[Finding]:
+    doubt, found = Doubt(), list[Finding]()
+    now = 0.0
+    while now <= seconds:
+        doubt, finding = observe(doubt, Clocks(now), due=now - late)
+        found += [finding] if finding else []
+        now += every
+    return found
+
+
+def test_p7_doubt_that_lasts_is_told_once() -> None:
+    """Eight monitors were wedged for half a day and nobody heard of it: who can't judge must say so."""
+    told = [finding.lasting for finding in doubting(300.0, every=2.0) if finding.lasting]
+    assert len(told) == 1
+    assert 60.0 <= told[0] <= 62.0
+
+
+def test_p7_doubts_now_and_then_are_no_lasting_ones() -> None:
+    assert not any(finding.lasting for finding in doubting(600.0, every=15.0))
+    assert not any(finding.lasting for finding in doubting(50.0, every=1.0))
+
+
 def test_gaps_are_bounded() -> None:
     doubt = Doubt()
     for number in range(200):
