@@ -10,6 +10,7 @@ import typer
 
 from wakeful_runtime.cli import (
     alerts,
+    cron,
     doctor,
     failures,
     history,
@@ -57,7 +58,7 @@ def wakeful(
         raise typer.Exit(WRONG_USE)
 
 
-for room in (node, show, sessions, inspection, history, review, alerts, store, failures, doctor, web, mcp):
+for room in (node, show, sessions, cron, inspection, history, review, alerts, store, failures, doctor, web, mcp):
     room.register(app)
 
 

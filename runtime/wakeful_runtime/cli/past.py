@@ -86,6 +86,20 @@ def checkpoints_of(node: str | None, path: str) -> list[Row]:
     return _live_or_kept(node, live, kept)
 
 
+def job_runs(node: str | None, *, job: str | None, limit: int) -> list[Row]:
+    """Runs of a job, or of all, newest first."""
+
+    def live(ask: Ask) -> list[Row]:
+        return rows(ask("cron", action="runs", limit=limit, **({} if job is None else {"jobId": job})))
+
+    def kept(ask: Ask) -> list[Row]:
+        from wakeful_runtime.scheduler.runs import runs_kept
+
+        return runs_kept(ask, job, limit)
+
+    return _live_or_kept(node, live, kept)
+
+
 def logged_path(node: str | None, name: str) -> str:
     """The path meant by a path or an unambiguous end of one, among those that have ever had a log here.
 

@@ -11,6 +11,7 @@ from typing import Any
 from wakeful.errors import NodeError
 from wakeful_runtime.boots import WITHIN_S
 from wakeful_runtime.gateway.alerts import Alerts
+from wakeful_runtime.gateway.deadman import DeadMan
 from wakeful_runtime.gateway.history import History
 from wakeful_runtime.gateway.naming import find_row
 from wakeful_runtime.gateway.nodeplan import NodeStart
@@ -47,6 +48,7 @@ class Api:
         self._history = History(lines, self.rows)
         self._alerts = Alerts(start.plan, lines, self._system, self.call)
         self._sessions = Sessions(start, self._root, lines, self.rows)
+        self.deadman = DeadMan(lines.store, self._scheduler)
         self._verbs: dict[str, Callable[[Body], Awaitable[Any]]] = {
             "ps": self._ps,
             "tree": self._tree,
@@ -166,6 +168,12 @@ class Api:
             return True
         wanted = (args["path"], args["incarnation"])
         return any((row["path"], row["incarnation"]) == wanted and row["state"] != "exited" for row in table["table"])
+
+    async def _scheduler(self, verb: str) -> Any:
+        """For its watch: `kill` ends its life, other verbs are its own."""
+        if verb == "kill":
+            return await self._system.call("kill", {"path": "scheduler"})
+        return await self._system.ask("scheduler", verb, {})
 
     async def _cron(self, args: Body) -> Any:
         return await self._system.ask("scheduler", "cron", args)

@@ -80,8 +80,9 @@ class GatewayProcess:
         root = Supervisor(self._start.plan.root, "", lines, on_finished=_settle(self._stopped))
         self._supervisors = (system, root)
         self._chronicle = Chronicle(lines)
-        server = ApiServer(self._birth.directory, Api(self._start, system, root, lines))
-        beating = loop.create_task(self._beat(lines))
+        api = Api(self._start, system, root, lines)
+        server = ApiServer(self._birth.directory, api)
+        beating, watching = loop.create_task(self._beat(lines)), loop.create_task(api.deadman.run())
         try:
             self._table(await lines.init.connect())
             await adopt(system)
@@ -93,6 +94,7 @@ class GatewayProcess:
             await lines.init.stopped()
         finally:
             beating.cancel()
+            watching.cancel()
             server.close()
             for supervisor in self._supervisors:
                 await supervisor.close()

@@ -39,7 +39,9 @@ class Chronicle:
         words = f"the job {job.name!r} is switched off: {job.why}"
         fields = {
             "verdict": "job_disabled",
+            "severity": "error",
             "words": words,
+            "done": "none of its times is started any more",
             "run_id": run.run_id,
             "next": f"wakeful cron update {job.name!r} --enable",
         }

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from wakeful.errors import NodeError
 from wakeful.rules.firing import is_on_time
 from wakeful_runtime.store.journal_rows import rfc3339
 
 Body = dict[str, Any]
+
+GRACE_S = 600.0
+"""Of a job that is gone: what jobs have that don't say another one."""
 
 _SHOWN = {"due": "starting", "queued": "queued", "accepted": "running"}
 
@@ -41,3 +46,18 @@ def run_json(row: Body, grace: float) -> Body:
         "key": f"agent:{row['agent']}:session:{row['run_id']}",
         "why": row["why"] or row["run_why"] or "",
     }
+
+
+def runs_kept(ask: Callable[..., Any], job: str | None, limit: int) -> list[Body]:
+    """As the scheduler would answer, from the operations of a store that no node has open.
+
+    Raises:
+        NodeError: there is no such job, and no run of one.
+    """
+    jobs = ask("jobs")["rows"]
+    found = next((row["id"] for row in jobs if job in (row["id"], row["name"])), job)
+    rows = ask("job_runs", job_id=found, limit=limit)["rows"]
+    if job is not None and not rows and not any(row["id"] == found for row in jobs):
+        raise NodeError(f"there is no job {job!r}, and no run of one")
+    graces = {row["id"]: float(row["spec"]["grace"]) for row in jobs}
+    return [run_json(row, graces.get(row["job_id"], GRACE_S)) for row in rows]

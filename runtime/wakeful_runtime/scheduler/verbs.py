@@ -10,7 +10,7 @@ from wakeful.errors import NodeError
 from wakeful_runtime.gateway.keys import CRON_FOREIGN, Keys
 from wakeful_runtime.scheduler.job import Job, new_job
 from wakeful_runtime.scheduler.jobspec import JOB, Given, moment, patched, read_job
-from wakeful_runtime.scheduler.runs import run_json
+from wakeful_runtime.scheduler.runs import GRACE_S, run_json
 from wakeful_runtime.scheduler.scheduler import Scheduler
 
 Body = dict[str, Any]
@@ -20,8 +20,6 @@ LIMIT = 100
 LARGEST_LIMIT = 10_000
 
 _CALL = Keys("cron", ("action", "job", "jobId", "id", "name", "patch", "limit"), CRON_FOREIGN)
-_GRACE_S = 600.0
-"""Of a job that is gone: what jobs have that don't say another one."""
 
 
 class CronVerbs:
@@ -143,7 +141,7 @@ class CronVerbs:
 
     def _grace(self, row: Body) -> float:
         job = self._book.jobs.get(row["job_id"])
-        return job.grace if job is not None else _GRACE_S
+        return job.grace if job is not None else GRACE_S
 
     def _job(self, args: Body) -> Job:
         name = _name(args)

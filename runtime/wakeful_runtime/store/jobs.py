@@ -169,7 +169,11 @@ def job_run_began(work: Work, *, run_id: Name, at: Wall) -> Answer:
 
 
 def job_runs(work: Work, *, job_id: Name | None = None, open: bool = False, limit: Limit = 100) -> Answer:
-    """`{rows}`: runs of one job or of all, newest first; with `open` those that aren't at their end, oldest first."""
+    """`{rows}`: runs, newest first; with `open` those that aren't at their end, oldest first.
+
+    Args:
+        job_id: of this job only: its id, or the name it had then.
+    """
     return {"rows": list_job_runs(work.db, job_id=job_id, open=open, limit=limit)}
 
 
@@ -180,7 +184,7 @@ def list_job_runs(db: Database, *, job_id: str | None = None, open: bool = False
     rows = db.rows(
         "SELECT job_runs.*, runs.began_at AS run_began_at, runs.outcome AS run_outcome, runs.why AS run_why,"
         " runs.finished_at AS run_finished_at FROM job_runs LEFT JOIN runs USING (run_id)"
-        f" WHERE {only} AND (:job_id IS NULL OR job_id = :job_id) ORDER BY {order}, run_id LIMIT :limit",
+        f" WHERE {only} AND (:job_id IS NULL OR :job_id IN (job_id, job)) ORDER BY {order}, run_id LIMIT :limit",
         {"job_id": job_id, "limit": limit},
     )
     return [_row(row) for row in rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 from wakeful import Session
 
@@ -27,3 +28,16 @@ class Broken(Session[None]):
 
     async def run(self, task: str) -> None:
         raise ValueError(task)
+
+
+class Ledger(Session[None]):
+    """Writes down in a file when its work began."""
+
+    async def run(self, task: str) -> None:
+        note(Path(task))
+
+
+def note(file: Path) -> None:
+    """A line in a file of the test's."""
+    with file.open("a") as out:
+        out.write(f"{time.time()}\n")
