@@ -110,6 +110,7 @@ def incidents(
     *,
     since: float | str | None = None,
     open: bool = False,
+    acked: bool = False,
     path: Name | None = None,
     limit: Limit = 100,
 ) -> Answer:
@@ -117,13 +118,14 @@ def incidents(
 
     Args:
         since: RFC 3339, or seconds since the epoch.
-        open: only those that are neither closed nor acknowledged.
+        open: only those that are neither closed nor acknowledged ...
+        acked: ... or that are, but not closed.
         path: of this path only, and of what is below it.
 
     Raises:
         Refusal: `bad`: `since` is no time.
     """
-    return {"rows": list_incidents(work.db, since=since, open=open, path=path, limit=limit)}
+    return {"rows": list_incidents(work.db, since=since, open=open, acked=acked, path=path, limit=limit)}
 
 
 def list_incidents(
@@ -131,6 +133,7 @@ def list_incidents(
     *,
     since: float | str | None = None,
     open: bool = False,
+    acked: bool = False,
     path: str | None = None,
     limit: int = 100,
 ) -> list[Answer]:
@@ -138,8 +141,8 @@ def list_incidents(
     rows = db.rows(
         "SELECT * FROM incidents WHERE (:since IS NULL OR opened_at >= :since)"
         " AND (:path IS NULL OR path = :path OR substr(path, 1, length(:path) + 1) = :path || '/')"
-        " AND (NOT :open OR (closed_at IS NULL AND acked_at IS NULL)) ORDER BY opened_at DESC, rowid DESC LIMIT :limit",
-        {"since": _wall(since), "path": path, "open": open, "limit": limit},
+        " AND (NOT :open OR (closed_at IS NULL AND (:acked OR acked_at IS NULL))) ORDER BY opened_at DESC, rowid DESC LIMIT :limit",
+        {"since": _wall(since), "path": path, "open": open, "acked": acked, "limit": limit},
     )
     return [row_of(row) for row in rows]
 

@@ -108,7 +108,8 @@ class IncidentBook:
         waits = "waits for a person" if left is None else f"waits for a person, resumes by itself in {span(left)}"
         if reason.kind == "unkillable":
             waits = "waits until it is gone"
-        self.add(child.recovering, action="review", severity="error", outcome=f"{waits}: {why}")
+        severity = "critical" if child.plan.kind == "monitor" else "error"  # with it all that it watches stands still
+        self.add(child.recovering, action="review", severity=severity, outcome=f"{waits}: {why}")
 
     async def adopt(self) -> None:
         """Take over what the supervisor before has left open."""
@@ -117,7 +118,7 @@ class IncidentBook:
             return
         prefix = self._supervisor.prefix or None
         try:
-            told = await self._lines.store.request("incidents", path=prefix, open=True, limit=1000)
+            told = await self._lines.store.request("incidents", path=prefix, open=True, acked=True, limit=1000)
         except NodeError as error:
             self._log.warning("open incidents not read", error=str(error))
             return

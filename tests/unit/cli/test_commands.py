@@ -137,6 +137,9 @@ def test_an_error_of_the_node_is_exit_code_1_and_one_line(
         "settle weekly publish --done --not-done",
         "settle weekly publish 3 --not-done",
         "backup",
+        "ack",
+        "alerts burn",
+        "alerts --limit 0",
         "check nowhere.py:tree",
         "run no-colon",
     ],
@@ -305,3 +308,65 @@ def test_a_library_that_is_not_installed_is_one_line_that_names_the_extra(
     printed = capsys.readouterr()
     assert f"pip install '{extra}'" in printed.err
     assert printed.err.count("\n") == 1
+
+
+NOTICE: dict[str, Any] = {
+    "id": 17,
+    "at": "2026-11-23T12:00:00.000Z",
+    "severity": "error",
+    "state": "open",
+    "path": "research/weekly",
+    "verdict": "wedged",
+    "what": "no thread of Python has run for 22 s",
+    "repeats": 2,
+    "acked_at": None,
+    "routes": [
+        {"route": "env:MAIL", "told": "alert", "told_at": "2026-11-23T12:00:03.000Z", "waits": None, "tries": 1},
+        {"route": "env:CHAT", "told": None, "told_at": None, "waits": "alert", "tries": 4},
+    ],
+}
+ROUTE: dict[str, Any] = {"failing_since": None, "opens_at": None, "sent_at": None, "error": "", "next_at": None}
+
+
+def test_alerts_say_what_was_told_to_whom_and_how_the_routes_do(
+    node: PlayedNode, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing = {"failing_since": "2026-11-23T12:00:03.000Z", "error": "HTTP 503"}
+    held = {"opens_at": "2026-11-24T09:00:00.000Z"}
+    node.answers["alerts"] = {
+        "rows": [NOTICE],
+        "routes": [
+            {**ROUTE, "route": "env:MAIL"},
+            {**ROUTE, "route": "env:CHAT", **failing},
+            {**ROUTE, "route": "env:DAY", **held},
+        ],
+    }
+    assert run("alerts --open -n 5") == 0
+    assert node.asked == [("alerts", {"open": True, "limit": 5})]
+    shown = capsys.readouterr().out
+    for word in ("17", "research/weekly", "wedged: no thread", "env:MAIL: alert", "env:CHAT: waits, tried 4 times"):
+        assert word in shown
+    for line in ("env:MAIL: nothing sent yet", "HTTP 503", "env:DAY: held until"):
+        assert line in shown
+    assert run("alerts --json") == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == [NOTICE]
+
+
+def test_a_trial_fails_when_somebody_has_not_got_it(
+    node: PlayedNode, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node.answers["alerts_test"] = [{"route": "env:MAIL", "ok": True, "error": ""}]
+    assert run("alerts test") == 0
+    node.answers["alerts_test"] = [{"route": "env:MAIL", "ok": False, "error": "HTTP 404"}]
+    assert run("alerts test --route env:MAIL") == 1
+    assert capsys.readouterr().out == "env:MAIL: sent\nenv:MAIL: HTTP 404\n"
+    assert node.asked[-1][1]["route"] == "env:MAIL"
+
+
+def test_an_acknowledgement_says_what_follows_from_it(
+    node: PlayedNode, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node.answers["ack"] = {"no": 17, "path": "research/weekly", "first": True, "resumed": True}
+    assert run("ack 17") == 0
+    assert node.asked == [("ack", {"id": "17"})]
+    assert capsys.readouterr().out == "research/weekly: acknowledged; it resumes\n"

@@ -82,6 +82,7 @@ def test_incidents_are_listed_newest_first_by_time_path_and_openness(books: Book
 
     assert ids() == ["i3", "i2", "i1"]
     assert ids(open=True) == ["i3", "i1"]
+    assert ids(open=True, acked=True) == ["i3", "i2", "i1"]
     assert ids(path="a") == ["i2", "i1"]
     assert ids(since=1_000_001.0) == ids(since="1970-01-12T13:46:41Z") == ["i3", "i2"]
     with pytest.raises(RefusedError, match="no time"):

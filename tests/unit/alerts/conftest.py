@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.unit.store.conftest import books
+
+__all__ = ["books"]
