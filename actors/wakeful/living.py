@@ -15,9 +15,10 @@ from wakeful.errors import SpecError
 from wakeful.exits import ExitReason
 from wakeful.handlers import collect
 from wakeful.life import Life, Log
+from wakeful.message import Message, Request
 
 A = TypeVar("A", bound="Living")
-_HOOKS = frozenset({"on_start", "on_stop", "run", "postcondition", "idempotent", "state_version"})
+_HOOKS = frozenset({"on_start", "on_stop", "run", "postcondition", "idempotent", "state_version", "accepts"})
 
 
 class Living:
@@ -28,8 +29,12 @@ class Living:
     state_version: int = 1
     """Raise it when checkpoints of earlier versions of the class can't be resumed."""
 
+    accepts: tuple[type[Message], ...] = ()
+    """Of a session: types of told messages that come into its inbox, as `mail.message`."""
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        _check_accepts(cls)
         if not cls.__module__.startswith("wakeful."):
             _check_names(cls)
         cls.__wakeful_handlers__ = collect(cls)  # type: ignore[attr-defined]
@@ -110,6 +115,13 @@ async def settled(result: Any) -> Any:
 
 def _attach(cls: type[Living], life: Life) -> Attached:
     return Attached(life, cls, cls._effects_on(life))
+
+
+def _check_accepts(cls: type[Living]) -> None:
+    accepted: tuple[object, ...] = cls.accepts
+    for kind in accepted:
+        if not (inspect.isclass(kind) and issubclass(kind, Message)) or issubclass(kind, Request):
+            raise SpecError(f"{cls.__name__}.accepts: {kind!r} is no Message; what is asked needs a handler")
 
 
 def _check_names(cls: type[Living]) -> None:

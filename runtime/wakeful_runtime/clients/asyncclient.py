@@ -23,9 +23,13 @@ class AsyncClient:
     Args:
         directory: the node's.
         courier: what refs it hands out send by: inside an actor its own mailbox; None: a lane of its own (`open`).
+        sender: the path of the actor it is in: who its texts are from.
     """
 
-    def __init__(self, directory: Path | str | None = None, courier: Courier | None = None) -> None:
+    def __init__(
+        self, directory: Path | str | None = None, courier: Courier | None = None, *, sender: str | None = None
+    ) -> None:
+        self._sender = sender
         self._directory = directory
         self._courier = courier
         self._outsider: Outsider | None = None
@@ -63,7 +67,7 @@ class AsyncClient:
         return await asyncio.to_thread(self._call, verb, args, timeout)
 
     def _call(self, verb: str, args: dict[str, Any] | None, timeout: float) -> Any:
-        with Client(self._directory) as client:
+        with Client(self._directory, sender=self._sender) as client:
             return client.call(verb, args, timeout=timeout)
 
     def actor(self, path: str) -> Ref:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -39,6 +41,12 @@ READ_ONLY = frozenset(
 
 CALL_S = 10.0
 AGAIN_S = 1.0
+_AGAIN_WAITING_S = 5.0
+"""The gateway may be replaced while a call waits in it."""
+
+
+def _repeatable(verb: str, args: dict[str, Any]) -> bool:
+    return verb in READ_ONLY or verb == "sessions_send" or (verb == "sessions_spawn" and "runId" in args)
 
 
 class NoNode(NodeError):
@@ -60,7 +68,8 @@ class Client:
         NoNode: no node runs there.
     """
 
-    def __init__(self, directory: Path | str | None = None) -> None:
+    def __init__(self, directory: Path | str | None = None, *, sender: str | None = None) -> None:
+        self._sender = sender or os.environ.get("WAKEFUL_PATH")  # a program's own tools speak for it
         self.directory = NodeDirectory(directory or default_directory())
         if not runs_in(self.directory):
             raise NoNode(f"no node runs in {self.directory.root}; start one with `wakeful run file.py:tree`")
@@ -90,9 +99,12 @@ class Client:
             NoNode: it went away meanwhile.
         """
         asked = dict(args or {})
+        if verb == "sessions_send":
+            asked.setdefault("idempotencyKey", uuid.uuid4().hex)  # asked again it is the same text
+            asked |= {} if self._sender is None else {"sender": asked.get("sender", self._sender)}
         waits = float(asked.get("timeoutSeconds") or 0)
-        repeatable = verb in READ_ONLY or (verb == "sessions_spawn" and "runId" in asked)
-        answer = self._calls.call(verb, asked, timeout + waits, again=AGAIN_S if repeatable and not waits else None)
+        again = (_AGAIN_WAITING_S if waits else AGAIN_S) if _repeatable(verb, asked) else None
+        answer = self._calls.call(verb, asked, timeout + waits, again=again)
         if answer is None:
             if not runs_in(self.directory):
                 raise NoNode(f"no node runs in {self.directory.root} any more")

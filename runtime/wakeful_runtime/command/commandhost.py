@@ -25,7 +25,6 @@ from wakeful_runtime.host.lastwords import reason_of
 from wakeful_runtime.host.nodelife import NodeLife
 from wakeful_runtime.host.stage import Ordered, Stage
 
-NO_INBOX = "this program takes no texts; write Command(…, inbox=True)"
 WATCHDOG = "WATCHDOG=1"
 
 
@@ -69,7 +68,6 @@ class CommandHost:
     async def _live(self, stage: Stage) -> ExitReason:
         program = self._program = Program()
         self._signs = self._promised()
-        stage.refuses_mail = "" if self._command.inbox else NO_INBOX
         stage.before_fenced = lambda: program.signal(signal.SIGKILL)
         await stage.open()
         stage.clocks.program(self._facts)

@@ -119,10 +119,10 @@ class Hearing:
         """A text reached the program: waiting for one is over."""
         self._waiting.close()
         if not mail.wants_reply:
-            self._stage.inbox.done(mail, None)
+            self._stage.inbox.done_soon(mail, None)
             return
         while len(self._texts) >= TEXTS:
-            self._stage.inbox.done(self._texts.pop(next(iter(self._texts))), None)
+            self._stage.inbox.done_soon(self._texts.pop(next(iter(self._texts))), None)
         self._texts[mail.id] = mail
 
     async def work(self) -> None:
@@ -219,7 +219,7 @@ class Hearing:
         try:
             if mail is None:
                 raise NodeError("no text with this id waits for an answer")
-            self._stage.inbox.done(mail, text)
+            self._stage.inbox.done_soon(mail, text)
         except NodeError as error:
             self.refuse("X_WAKEFUL_REPLY", str(error))
 

@@ -22,7 +22,7 @@ async def hand_over(inbox: Inbox, descriptor: int, hearing: Hearing) -> None:
         try:
             await _write(descriptor, _line(mail))
         except OSError as error:
-            inbox.done(mail, None)
+            inbox.done_soon(mail, None)
             hearing.refuse("inbox", f"the program doesn't take texts any more: {error.strerror}")
             continue
         hearing.gave(mail)

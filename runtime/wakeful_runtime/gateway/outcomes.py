@@ -10,10 +10,12 @@ from wakeful_runtime.supervision.child import Body
 
 
 def outcome_json(told: Body) -> Body:
-    """From the store's `result` to `{outcome, why, result | partial}`."""
+    """From the store's `result` to `{outcome, why, result | partial}`; an incomplete run may have both."""
     answer: Body = {"outcome": told["outcome"], "why": told.get("why") or ""}
     if told["outcome"] == "ok":
         return {**answer, "result": shown(told.get("form"), told.get("value"))}
+    if told["outcome"] == "incomplete":  # it returned, and its postcondition was not met
+        answer["result"] = shown(told.get("form"), told.get("value"))
     partial = told.get("partial")
     if partial is not None:
         answer["partial"] = shown(partial["form"], unpack_value(partial["state"]))

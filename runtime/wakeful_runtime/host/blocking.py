@@ -176,6 +176,7 @@ class BlockingHost:
                 self._actor.on_stop(ordered.reason)
             except Exception as failed:
                 stage.log.exception("on_stop failed", error=describe(failed))
+        self._wait(stage.inbox.put_back())
         return ordered.reason
 
     def _wait(self, work: Coroutine[Any, Any, R]) -> R:

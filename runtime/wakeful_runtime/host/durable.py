@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -38,6 +38,7 @@ class Durables:
 
     Args:
         fenced: ends this process; a newer life exists.
+        move: puts a message into the run's inbox, by its id.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class Durables:
         log: Log,
         *,
         fenced: Callable[[str], Any],
+        move: Callable[[str], Awaitable[None]],
     ) -> None:
+        self._move = move
         self._mailbox = mailbox
         self._store = store
         self._log = log
@@ -55,11 +58,19 @@ class Durables:
         self._table: Mapping[str, Handler] = {}
         self._come = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._boxed: Collection[str] = ()
 
-    def begin(self, table: Mapping[str, Handler]) -> None:
-        """Look for what waits, now and whenever the store says that something came; on the loop."""
-        self._table = table
-        self._store.on_arrival(self._come.set)
+    def look(self) -> None:
+        """Something may have come."""
+        self._come.set()
+
+    def begin(self, table: Mapping[str, Handler], boxed: Collection[str] = ()) -> None:
+        """Look for what waits, now and whenever something came; on the loop.
+
+        Args:
+            boxed: tags of what goes into the run's inbox.
+        """
+        self._table, self._boxed = table, boxed
         self._come.set()
         self._task = asyncio.get_running_loop().create_task(self._receive(), name="wakeful-durable")
 
@@ -74,16 +85,7 @@ class Durables:
         Raises:
             CodecError: it can't travel. MailboxFull: as many wait for `to` as may.
         """
-        shape = shape_of(type(message))
-        form, body = shape.write(message)
-        await self._store.request(
-            "post",
-            id=uuid.uuid4().hex,
-            to=to,
-            sender=self._mailbox.path,
-            tag=shape.tag,
-            body=_HEAD + pack(form) + body,
-        )
+        await self._store.request("post", id=uuid.uuid4().hex, to=to, sender=self._mailbox.path, **stored(message))
 
     async def _receive(self) -> None:
         path, incarnation = self._mailbox.path, self._mailbox.incarnation
@@ -102,9 +104,12 @@ class Durables:
         whose = {"path": self._mailbox.path, "incarnation": self._mailbox.incarnation}
         if not (await self._ask("in_hand", id=row["id"], **whose))["go"]:
             return
+        if row["tag"] in self._boxed:
+            await self._move(row["id"])
+            return
         handler = self._table.get(row["tag"])
         try:
-            message = None if handler is None else _message(handler, row["body"])
+            message = None if handler is None else message_of(handler.type, row["body"])
         except (CodecError, ValueError) as error:
             message, handler = None, None
             self._log.warning("a durable message is not what was declared", tag=row["tag"], error=str(error))
@@ -138,7 +143,23 @@ class Durables:
             raise
 
 
-def _message(handler: Handler, body: bytes) -> Message:
+def stored(message: Message) -> dict[str, Any]:
+    """A message as the store keeps it: its tag and its body.
+
+    Raises:
+        CodecError: it can't travel.
+    """
+    shape = shape_of(type(message))
+    form, body = shape.write(message)
+    return {"tag": shape.tag, "body": _HEAD + pack(form) + body}
+
+
+def message_of(kind: type[Message], body: bytes) -> Message:
+    """What `stored` made.
+
+    Raises:
+        CodecError, ValueError: it is none of `kind`.
+    """
     _, _, form, value = unpack_frame(body)
-    message: Message = shape_of(handler.type).read(form, value)
+    message: Message = shape_of(kind).read(form, value)
     return message

@@ -132,6 +132,7 @@ class LoopHost:
                     self._pump.cancel()
                 if not self._returned and self._ready and not ordered.cancel_only:
                     await self._on_stop(ordered.reason)
+                await stage.inbox.put_back()
         except TimeoutError:
             stage.log.warning("not finished within shutdown", seconds=ordered.deadline)
         return self._task.result() if self._returned and self._task.done() else ordered.reason

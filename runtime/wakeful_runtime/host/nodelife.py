@@ -140,6 +140,7 @@ class NodeLife:
         """
         data = pack(state.value)
         _check_size(f"checkpoint {name!r}", data)
+        mails = self._ties.inbox.in_hand()
         row = await self._store(
             "checkpoint",
             name=name,
@@ -147,8 +148,9 @@ class NodeLife:
             state=data,
             version=version,
             hash=hashlib.sha256(data).hexdigest(),
-            handled=in_hand(),
+            handled=in_hand() + mails,
         )
+        self._ties.inbox.handled(mails)
         self._ties.clocks.checkpointed(name, int(row["seq"]), time.time())
         return int(row["seq"])
 
@@ -206,7 +208,8 @@ class NodeLife:
         return mail
 
     async def mail_done(self, mail: MailItem, reply: str | None) -> None:
-        self._ties.inbox.done(mail, reply)
+        with self.waiting("store"):
+            await self._ties.inbox.done(mail, reply)
 
     async def spawn(self, number: int, code: str, args: dict[str, Plain]) -> str:
         """The n-th child's path.
@@ -248,7 +251,9 @@ class NodeLife:
         """Commit the run's one outcome."""
         form, value = (kept.form, kept.value) if kept else (None, None)
         _check_size("the result", pack(value))
-        await self._store("finish", outcome=outcome, form=form, value=value, why=why)
+        mails = self._ties.inbox.in_hand()
+        await self._store("finish", outcome=outcome, form=form, value=value, why=why, handled=mails)
+        self._ties.inbox.handled(mails)
 
     async def _store(self, op: str, **args: Any) -> dict[str, Any]:
         """Ask the store for this run; waits while it is away, and the progress clock stands still."""

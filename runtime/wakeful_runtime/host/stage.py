@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from wakeful.actor import Living
-from wakeful.errors import NodeError
 from wakeful.exits import ExitReason
 from wakeful.handlers import handlers_of
-from wakeful.life import MailItem
 from wakeful.message import Message
 from wakeful.plan import ChildPlan
 from wakeful_runtime.clients.asyncclient import AsyncClient
@@ -26,7 +24,7 @@ from wakeful_runtime.host.durable import Durables
 from wakeful_runtime.host.entry import entry
 from wakeful_runtime.host.facts import MailboxFacts
 from wakeful_runtime.host.go import Go
-from wakeful_runtime.host.inbox import Inbox
+from wakeful_runtime.host.inbox import Inbox, tags
 from wakeful_runtime.host.lastwords import STATUS, describe
 from wakeful_runtime.host.lifeline import Lifeline
 from wakeful_runtime.host.nodelife import NodeLife, Ties
@@ -60,7 +58,6 @@ class Stage:
         listens: whether anybody can reach the mailbox.
 
     Attributes:
-        refuses_mail: why no text is taken; empty: they are.
         spare: a low descriptor that may be replaced.
         before_fenced: called when this life finds itself fenced, right before it ends.
     """
@@ -79,15 +76,15 @@ class Stage:
         self.plan, self.log, self.clocks = plan, lifeline.log, lifeline.clocks
         self._birth, self._go, self._since = birth, go, lifeline.since
         self._pulse, self._postbox = lifeline.pulse, lifeline.postbox
-        self.inbox = Inbox()
         self.directory, self.spare = birth.directory, lifeline.spare
-        self.refuses_mail = ""
         self.before_fenced: Callable[[], None] = lambda: None
+        self.inbox: Inbox
         self.mailbox: Mailbox
         self.store: StoreClient
         self.durables: Durables
         self.appointment: Appointment
         self._table: dict[str, Handler] = {}
+        self._boxed: frozenset[str] = frozenset()
         self.chaos = Chaos(lifeline.postbox.post, work, lambda: self.clocks.waiting_for == "store")
         self._order = order
         self._work = work
@@ -126,7 +123,9 @@ class Stage:
         self.store = StoreClient(birth.directory, f"{birth.path}#{birth.incarnation}")
         self.appointment = Appointment(self.plan.not_before, self._go.run_id, self.clocks, self.store, self.log)
         mailbox.watch = self._watch
-        self.durables = Durables(mailbox, self.store, self.log, fenced=self.fenced)
+        self.inbox = Inbox(birth, self._go.run_id, self.store, self.log, fenced=self.fenced)
+        self.durables = Durables(mailbox, self.store, self.log, fenced=self.fenced, move=self.inbox.move)
+        self.store.on_arrival(self._arrived)
         mailbox.durable = self.durables.send
         mailbox.on_dead_letter = self._dead_letter
         self.clocks.mailbox(lambda: MailboxFacts(mailbox.in_hand_since, mailbox.handled, mailbox.depth))
@@ -138,14 +137,25 @@ class Stage:
         """Give the mailbox the actor's handlers; `pump` is the caller's."""
         self.mailbox.on_error = on_error
         self._table = handler_table(actor)
-        self.mailbox.serve(self._table)
+        accepted = tags(getattr(actor, "accepts", ()))
+        self.inbox.begin(accepted)
+        boxed = {tag: Handler(kind, self._box, reply=None, is_async=True) for tag, kind in accepted.items()}
+        self._boxed = frozenset(boxed)
+        self.mailbox.serve({**boxed, **self._table})
+
+    async def _box(self, message: Message) -> None:
+        await self.inbox.put(message, self.mailbox.teller)
+
+    def _arrived(self) -> None:
+        self.durables.look()
+        self.inbox.look()
 
     def ready(self) -> None:
         """`on_start` returned."""
         took = time.monotonic() - self._since
         self.clocks.ready()
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self.durables.begin, self._table)
+            self._loop.call_soon_threadsafe(self.durables.begin, self._table, self._boxed)
         self._pulse.ready(took)
         self.log.info("ready", seconds=round(took, 4))
 
@@ -175,34 +185,15 @@ class Stage:
         self._order(Ordered(ExitReason(kind="orphaned", what=what, at=time.time()), self.plan.shutdown))
 
     def _call(self, verb: str, args: dict[str, Any], answer: Answer) -> None:
-        """What supervisors ask of an actor: a mail for its inbox, or the death of a life it asked something."""
-        if verb == "mail":
-            self._take_mail(args, answer)
+        """What supervisors tell an actor: a mark of its progress, or the death of a life it asked something."""
+        if verb == "mark":
+            self.clocks.progressed(None, None, str(args["name"]))
+            answer({"ok": True, "value": None})
         elif verb == "dead":
             self.mailbox.dead(str(args["path"]), int(args["incarnation"]))
             answer({"ok": True})
         else:
             answer({"ok": False, "error": "unknown", "why": f"an actor doesn't answer {verb!r}"})
-
-    def _take_mail(self, args: dict[str, Any], answer: Answer) -> None:
-        if self.refuses_mail:
-            answer({"ok": False, "error": "refused", "why": self.refuses_mail})
-            return
-        wants_reply = bool(args.get("wants_reply"))
-        mail = MailItem(
-            id=str(args["id"]),
-            text=args.get("text"),
-            message=None,
-            sender=str(args.get("sender") or ""),
-            wants_reply=wants_reply,
-        )
-        try:
-            self.inbox.put(mail, (lambda reply: answer({"ok": True, "value": reply})) if wants_reply else None)
-        except NodeError as error:
-            answer({"ok": False, "error": "full", "why": str(error)})
-            return
-        if not wants_reply:
-            answer({"ok": True, "value": None})
 
     def _watch(self, path: str, incarnation: int) -> None:
         """An ask is outstanding: whoever supervises that life says when it is dead."""
@@ -215,7 +206,8 @@ class Stage:
     def _connect(self) -> Any:
         """The node's client; for a BlockingSession the one that awaits nothing."""
         root = self._birth.directory.root
-        return Client(root) if self.plan.blocking else AsyncClient(root, self.mailbox)
+        path = self._birth.path
+        return Client(root, sender=path) if self.plan.blocking else AsyncClient(root, self.mailbox, sender=path)
 
     def _dump(self) -> tuple[list[str], list[str]]:
         if self.plan.command is not None:

@@ -98,7 +98,7 @@ def checkpoint(
         (row_id, seq, name, form, work.moment.wall, incarnation, version, work.request, len(state), hash, state),
     )
     if handled:
-        mark_handled(work, path, handled)
+        mark_handled(work, path, handled, run_id)
     add_entry(work, Entry("checkpoint", path, incarnation, {"name": name, "checkpoint": seq, "run_id": run_id}))
     return {"seq": seq}
 
@@ -195,6 +195,13 @@ def list_checkpoints(db: Database, run_no: int) -> list[Answer]:
         }
         for slot in _slots(db, run_no)
     ]
+
+
+def drop_checkpoints(db: Database, run_no: int, *, but_newest: bool) -> None:
+    """Forget a run's checkpoints, or all but the one that is its partial result."""
+    first = run_no * SPACING
+    keep = find_resumable(db, run_no).seq if but_newest else 0
+    db.execute("DELETE FROM checkpoints WHERE id BETWEEN ? AND ? AND seq <> ?", (first, first + NEWEST, keep))
 
 
 def usable_checkpoints(db: Database, run_no: int) -> list[int]:

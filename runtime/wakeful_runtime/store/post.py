@@ -8,7 +8,7 @@ from typing import Any, Literal
 from wakeful_runtime.store.journal_rows import add_entry, rfc3339
 from wakeful_runtime.store.sqlite import Database
 from wakeful_runtime.store.standing import current_life
-from wakeful_runtime.store.work import Answer, Count, Entry, Limit, Name, Refusal, Wall, Work
+from wakeful_runtime.store.work import Answer, Count, Entry, Limit, Name, Refusal, Text, Wall, Work
 
 MAX_DELIVERIES = 3
 """api.md: after so many a message is a dead letter."""
@@ -18,6 +18,21 @@ MAX_DEATHS = 2
 
 MAX_WAITING = 10_000
 """Messages that may wait for one path; the sender of the next gets MailboxFull."""
+
+
+def box(path: str, run_id: str | None) -> str:
+    """The recipient of what is for a run's inbox; without a run, of what is for the path's handlers."""
+    return path if run_id is None else f"{path}#{run_id}"
+
+
+def path_of(recipient: str) -> str:
+    """The path of a recipient."""
+    return recipient.partition("#")[0]
+
+
+def settled_mail(message: str) -> str:
+    """What whoever waits for the end of a message listens for."""
+    return f"mail {message}"
 
 
 def post(
@@ -60,8 +75,11 @@ def post(
     return {"first": True}
 
 
-def deliveries(work: Work, *, to: Name, incarnation: Count, limit: Limit = 100) -> Answer:
+def deliveries(work: Work, *, to: Name, incarnation: Count, limit: Limit = 100, run_id: Name | None = None) -> Answer:
     """Messages that wait for `to` and were not given to this life yet, oldest first. Expired ones become dead letters.
+
+    Args:
+        run_id: those in the inbox of this run, instead of those for the handlers.
 
     Returns:
         `{rows, more}`: rows `{id, sender, tag, body, deadline, reply_to, deliveries}`; whether there are more.
@@ -69,7 +87,8 @@ def deliveries(work: Work, *, to: Name, incarnation: Count, limit: Limit = 100) 
     Raises:
         Refusal: `fenced`.
     """
-    current_life(work, to, incarnation)
+    current_life(work, to, incarnation, run_id)
+    to = box(to, run_id)
     work.arrivals.listening[to] = work.request
     _bury_the_doomed(work, to, incarnation)
     rows = work.db.rows(
@@ -93,6 +112,7 @@ def deliveries(work: Work, *, to: Name, incarnation: Count, limit: Limit = 100) 
 
 def _bury_the_doomed(work: Work, to: str, incarnation: int) -> None:
     """Count the deaths with a message in hand; what has too many of them, or is late, is a dead letter."""
+    _close(work, f"given_to < {int(incarnation)} AND recipient = ?", to)
     work.db.execute(
         "UPDATE messages SET deaths = deaths + 1, in_hand = 0"
         " WHERE recipient = ? AND state = 'waiting' AND in_hand AND given_to < ?",
@@ -109,11 +129,18 @@ def _bury_the_doomed(work: Work, to: str, incarnation: int) -> None:
     )
     for row in doomed:
         if row["deaths"] >= MAX_DEATHS:
-            why = f"{row['deaths']} lives of {to} ended with it in hand"
+            why = f"{row['deaths']} lives of {path_of(to)} ended with it in hand"
         elif row["deliveries"] >= MAX_DELIVERIES:
             why = row["error"] or f"not handled in {row['deliveries']} deliveries"
         else:
             why = "not handled by its deadline"
+        _bury(work, row, why)
+
+
+def bury_all(work: Work, recipient: str, why: str) -> None:
+    """Nobody will take what waits for this recipient any more, or reply to what was handled."""
+    close_all(work, recipient)
+    for row in work.db.rows("SELECT * FROM messages WHERE recipient = ? AND state = 'waiting'", recipient):
         _bury(work, row, why)
 
 
@@ -123,10 +150,11 @@ def _bury(work: Work, row: sqlite3.Row, why: str) -> None:
         (why, work.moment.wall, row["no"]),
     )
     fields = {"id": row["id"], "sender": row["sender"], "tag": row["tag"], "why": why}
-    add_entry(work, Entry("deadletter", row["recipient"], row["given_to"], fields))
+    add_entry(work, Entry("deadletter", path_of(row["recipient"]), row["given_to"], fields))
+    work.arrivals.come.add(settled_mail(row["id"]))
 
 
-def in_hand(work: Work, *, id: Name, path: Name, incarnation: Count) -> Answer:
+def in_hand(work: Work, *, id: Name, path: Name, incarnation: Count, run_id: Name | None = None) -> Answer:
     """A life begins to handle a message: a delivery is counted, and a death from here on is charged to the message.
 
     Returns:
@@ -135,35 +163,71 @@ def in_hand(work: Work, *, id: Name, path: Name, incarnation: Count) -> Answer:
     Raises:
         Refusal: `fenced`.
     """
-    current_life(work, path, incarnation)
+    current_life(work, path, incarnation, run_id)
     changed = work.db.execute(
         "UPDATE messages SET in_hand = 1, deliveries = deliveries + (taken_by IS NOT ?), taken_by = ?"
         " WHERE id = ? AND recipient = ? AND state = 'waiting'",
-        (work.request, work.request, id, path),
+        (work.request, work.request, id, box(path, run_id)),
     ).rowcount
     return {"go": bool(changed)}
 
 
-def handled(work: Work, *, ids: list[str], path: Name, incarnation: Count) -> Answer:
-    """The handlers of these messages returned.
+def handled(
+    work: Work,
+    *,
+    ids: list[str],
+    path: Name,
+    incarnation: Count,
+    run_id: Name | None = None,
+    reply: Text | None = None,
+) -> Answer:
+    """The handlers of these messages returned; or these texts of a run's inbox are handled.
+
+    Args:
+        reply: the answer to the only one of `ids`; one that was handled without may get it later.
 
     Raises:
         Refusal: `fenced`.
     """
-    current_life(work, path, incarnation)
-    return {"handled": mark_handled(work, path, ids)}
-
-
-def mark_handled(work: Work, path: str, ids: list[str]) -> int:
-    """Handled messages keep their id for a while, without their body, so that a repeated post isn't a new one."""
-    return sum(
+    current_life(work, path, incarnation, run_id)
+    count = mark_handled(work, path, ids, run_id)
+    if reply is not None:
         work.db.execute(
-            "UPDATE messages SET state = 'handled', in_hand = 0, body = x'', ended_at = ?"
-            " WHERE id = ? AND recipient = ? AND state = 'waiting'",
-            (work.moment.wall, message, path),
+            "UPDATE messages SET body = ? WHERE id = ? AND recipient = ? AND state = 'handled' AND body = x''",
+            (reply.encode(), ids[0], box(path, run_id)),
+        )
+    for message in ids:
+        _close(work, "id = ?", message)
+    return {"handled": count}
+
+
+OPEN = 2
+"""`in_hand` of a text that a checkpoint has handled: its life may still reply to it."""
+
+
+def mark_handled(work: Work, path: str, ids: list[str], run_id: str | None = None) -> int:
+    """Handled messages keep their id for a while, without their body, so that a repeated post isn't a new one."""
+    count = 0
+    for message in ids:
+        count += work.db.execute(
+            "UPDATE messages SET state = 'handled', body = x'', ended_at = ?,"
+            " in_hand = CASE WHEN recipient = ? THEN 0 ELSE ? END"
+            " WHERE id = ? AND recipient IN (?, ?) AND state = 'waiting'",
+            (work.moment.wall, path, OPEN, message, path, box(path, run_id)),
         ).rowcount
-        for message in ids
-    )
+    return count
+
+
+def close_all(work: Work, recipient: str) -> None:
+    """No reply comes any more to what was handled."""
+    _close(work, "recipient = ?", recipient)
+
+
+def _close(work: Work, which: str, value: str) -> None:
+    rows = work.db.rows(f"SELECT no, id FROM messages WHERE {which} AND state = 'handled' AND in_hand = {OPEN}", value)
+    for row in rows:
+        work.db.execute("UPDATE messages SET in_hand = 0 WHERE no = ?", (row["no"],))
+        work.arrivals.come.add(settled_mail(row["id"]))
 
 
 def not_handled(
@@ -174,6 +238,7 @@ def not_handled(
     incarnation: Count,
     error: str,
     final: bool = False,
+    run_id: Name | None = None,
 ) -> Answer:
     """The handler raised and the life goes on: deliver it again, or bury it.
 
@@ -186,8 +251,9 @@ def not_handled(
     Raises:
         Refusal: `fenced`.
     """
-    current_life(work, path, incarnation)
-    row = work.db.row("SELECT * FROM messages WHERE id = ? AND recipient = ? AND state = 'waiting'", id, path)
+    current_life(work, path, incarnation, run_id)
+    to = box(path, run_id)
+    row = work.db.row("SELECT * FROM messages WHERE id = ? AND recipient = ? AND state = 'waiting'", id, to)
     if row is None:
         return {"dead": False}
     if final or row["deliveries"] >= MAX_DELIVERIES:
@@ -200,16 +266,14 @@ def not_handled(
 def deadletters(work: Work, *, to: Name | None = None, limit: Limit = 100) -> Answer:
     """`{rows}`: newest first: `{id, to, sender, tag, error, deliveries, deaths, at}`."""
     rows = work.db.rows(
-        "SELECT * FROM messages WHERE state = 'dead' AND (:to IS NULL OR recipient = :to)"
+        "SELECT * FROM messages WHERE state = 'dead'"
+        " AND (:to IS NULL OR recipient = :to OR substr(recipient, 1, length(:inbox)) = :inbox)"
         " ORDER BY ended_at DESC LIMIT :limit",
-        {"to": to, "limit": limit},
+        {"to": to, "inbox": f"{to}#", "limit": limit},
     )
     keys = ("id", "sender", "tag", "error", "deliveries", "deaths")
-    return {
-        "rows": [
-            {**{key: row[key] for key in keys}, "to": row["recipient"], "at": rfc3339(row["ended_at"])} for row in rows
-        ]
-    }
+    found = [{**{key: row[key] for key in keys}, "to": path_of(row["recipient"])} for row in rows]
+    return {"rows": [{**each, "at": rfc3339(row["ended_at"])} for each, row in zip(found, rows, strict=True)]}
 
 
 def deadletter_retry(work: Work, *, id: Name) -> Answer:
@@ -231,6 +295,7 @@ def deadletter_drop(work: Work, *, id: Name) -> Answer:
 
 
 def _resolve(work: Work, message: str, state: Literal["waiting", "dropped"]) -> Answer:
+    _check_run(work, message, state)
     values: tuple[Any, ...] = (state, message)
     changed = work.db.execute(
         "UPDATE messages SET state = ?, given_to = 0, deliveries = 0, deaths = 0, deadline = NULL, error = NULL"
@@ -244,6 +309,16 @@ def _resolve(work: Work, message: str, state: Literal["waiting", "dropped"]) -> 
     elif state == "waiting":
         work.arrivals.come.add(work.db.one("SELECT recipient FROM messages WHERE id = ?", message)["recipient"])
     return {"state": state}
+
+
+def _check_run(work: Work, message: str, state: str) -> None:
+    """A text for a run that is over would wait for ever."""
+    row = work.db.row("SELECT recipient FROM messages WHERE id = ?", message)
+    run_id = row["recipient"].partition("#")[2] if row is not None else ""
+    if state == "waiting" and run_id:
+        run = work.db.row("SELECT outcome FROM runs WHERE run_id = ?", run_id)
+        if run is not None and run["outcome"] is not None:
+            raise Refusal("finished", f"the run it was for is over: {run['outcome']}; only drop is possible")
 
 
 def drop_old_ids(db: Database, older_than: float) -> int:

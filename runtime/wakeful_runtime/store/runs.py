@@ -7,12 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from wakeful_runtime.store.checkpoints import find_resumable, list_checkpoints, read_checkpoint
+from wakeful_runtime.store.checkpoints import drop_checkpoints, find_resumable, list_checkpoints, read_checkpoint
 from wakeful_runtime.store.journal_rows import add_entry, rfc3339
 from wakeful_runtime.store.kept import keep, unkeep
-from wakeful_runtime.store.post import mark_handled
+from wakeful_runtime.store.post import box, bury_all, mark_handled
 from wakeful_runtime.store.sqlite import Database
 from wakeful_runtime.store.standing import current_life
+from wakeful_runtime.store.texts import settled_run
 from wakeful_runtime.store.work import Answer, Count, Entry, Limit, Name, Refusal, Work
 
 Outcome = Literal["ok", "incomplete", "error", "timeout", "killed", "unknown"]
@@ -55,8 +56,15 @@ def commit_outcome(
     if not ended:
         return False
     work.db.execute("UPDATE paths SET over = 1 WHERE run_id = ?", (run_id,))
-    add_entry(work, Entry("finished", path, incarnation, {"run_id": run_id, "outcome": outcome, "why": why}))
+    _over(work, path, incarnation, run_id, outcome, why)
     return True
+
+
+def _over(work: Work, path: str, incarnation: int, run_id: str, outcome: str, why: str) -> None:
+    """Tell of it; what waits in the run's inbox has nobody any more."""
+    add_entry(work, Entry("finished", path, incarnation, {"run_id": run_id, "outcome": outcome, "why": why}))
+    bury_all(work, box(path, run_id), f"the run was over before it was handled: {outcome}")
+    work.arrivals.come.add(settled_run(run_id))
 
 
 def finish(
@@ -85,13 +93,34 @@ def finish(
     run = find_run(work.db, run_id=run_id)
     if run["outcome"] is None:
         current_life(work, path, incarnation, run_id)
+        if handled:
+            mark_handled(work, path, handled, run_id)
         commit_outcome(
             work, outcome, path=path, incarnation=incarnation, run_id=run_id, form=form, value=value, why=why
         )
-        if handled:
-            mark_handled(work, path, handled)
         return {"outcome": outcome, "why": why, "first": True}
     return {"outcome": run["outcome"], "why": run["why"], "first": False}
+
+
+def never_begun(
+    work: Work, *, path: Name, run_id: Name, run: dict[str, Any], outcome: Outcome = "killed", why: str = ""
+) -> Answer:
+    """Give an outcome to a run that was accepted and has no life; one that began keeps its own.
+
+    Returns:
+        `{first}`: whether this request did it.
+    """
+    if work.db.row("SELECT 1 FROM runs WHERE run_id = ?", run_id) is not None:
+        return {"first": False}
+    names = [None if run.get(key) is None else str(run[key]) for key in ("agent", "label")]
+    now = work.moment
+    work.db.execute(
+        "INSERT INTO runs (run_id, path, agent, label, spec, began_at, began_mono, boot_id, outcome, why, finished_at,"
+        " finished_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+        (run_id, path, *names, keep(run), now.wall, now.mono, now.boot_id, outcome, why, now.wall),
+    )
+    _over(work, path, 0, run_id, outcome, why)
+    return {"first": True}
 
 
 def run(work: Work, *, path: Name | None = None, run_id: Name | None = None) -> Answer:
@@ -171,7 +200,25 @@ def take_result(work: Work, *, run_id: Name) -> Answer:
     if answer["outcome"] is None:
         raise Refusal("unfinished", f"run {run_id} has no outcome yet")
     work.db.execute("UPDATE runs SET taken_at = ? WHERE run_id = ? AND taken_at IS NULL", (work.moment.wall, run_id))
+    row = find_run(work.db, run_id=run_id)
+    if unkeep(row["spec"]).get("cleanup") == "delete":
+        drop_checkpoints(work.db, row["no"], but_newest=False)
     return answer
+
+
+def clean_run(work: Work, *, run_id: Name) -> Answer:
+    """Forget the checkpoints and the mailbox of a run that is over; its result stays, and what is partial of it.
+
+    Raises:
+        Refusal: `missing`; `unfinished`.
+    """
+    row = find_run(work.db, run_id=run_id)
+    if row["outcome"] is None:
+        raise Refusal("unfinished", f"run {run_id} has no outcome yet")
+    drop_checkpoints(work.db, row["no"], but_newest=row["outcome"] != "ok" and row["taken_at"] is None)
+    work.db.execute("DELETE FROM messages WHERE recipient = ?", (box(row["path"], run_id),))
+    work.db.execute("DELETE FROM meta WHERE key = ?", (f"mark {run_id}",))
+    return {}
 
 
 def checkpoints(work: Work, *, path: Name | None = None, run_id: Name | None = None) -> Answer:

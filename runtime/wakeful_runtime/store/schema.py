@@ -222,7 +222,12 @@ CREATE TABLE herald (
 INSERT INTO herald (one, journal_after, incidents_after) SELECT 1, coalesce(max(seq), 0), 0 FROM journal;
 """
 
-STEPS: tuple[str, ...] = (FIRST, JOBS, ALERTS)
+TEXTS = """
+CREATE INDEX messages_open ON messages (recipient) WHERE in_hand = 2;
+CREATE INDEX messages_of ON messages (recipient, no);
+"""
+
+STEPS: tuple[str, ...] = (FIRST, JOBS, ALERTS, TEXTS)
 """Step n leads from version n to n + 1."""
 
 VERSION = len(STEPS)

@@ -37,6 +37,9 @@ GROUP = 1000
 LISTENING = 20_000
 """Paths that are told when something comes for them; the one that asked longest ago goes first."""
 
+ONCE = ("run ", "mail ")
+"""What is listened for once: the end of a run, of a text (no path has a blank in it)."""
+
 START_FAILED = 73
 """Exit status: the database can't be used as it is."""
 
@@ -127,9 +130,10 @@ class Server:
             if len(self._listening) > LISTENING:
                 self._listening.popitem(last=False)
         for path in arrivals.come:
-            client = self._listening.get(path)
+            once = path.startswith(ONCE)
+            client = self._listening.pop(path, None) if once else self._listening.get(path)
             if client is not None and not self._lane.send(client, [b"", b""]):
-                del self._listening[path]
+                self._listening.pop(path, None)
 
     def _drop(self, frames: list[bytes], error: Exception) -> None:
         """Count it; log it ever more rarely, so that whoever sends garbage can't fill the log with it."""

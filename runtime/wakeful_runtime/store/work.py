@@ -18,6 +18,9 @@ Count = Annotated[int, Field(ge=0, lt=2**63)]
 Name = Annotated[str, Field(max_length=4096)]
 """A path, a key, an id: never empty of bounds."""
 
+Text = Annotated[str, Field(max_length=1_000_000)]
+"""What people write."""
+
 Wall = Annotated[float, Field(ge=0, le=253_402_300_799, allow_inf_nan=False)]
 """Wall time, seconds since the epoch: what RFC 3339 can write."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from wakeful.rules.commands import EndRun
 from wakeful.rules.events import Ended, LaunchFailed
 from wakeful_runtime.init.lives import ExitReport
 from wakeful_runtime.supervision.child import Child, Present
+from wakeful_runtime.supervision.launch import run_of
 from wakeful_runtime.supervision.reasons import needs_last_words, reason_of, status_reason
 
 if TYPE_CHECKING:
@@ -70,6 +72,37 @@ class Departures:
         kept = told.get("partial")
         partial = f"; checkpoint {kept['seq']} {kept['name']!r} is kept as its partial result" if kept else ""
         supervisor.incidents.run_over(child, f"the run is over: {command.outcome}{partial}")
+        supervisor.requests.ring()
+
+    def forget_soon(self, child: Child) -> None:
+        """A spawned child is over."""
+        self._supervisor.spawn(self._forget(child, self._runs.get(child.name)))
+
+    async def _clean(self, child: Child, run_id: str | None) -> None:
+        """`cleanup="delete"`: what a run that is over has left, but its result and the journal."""
+        if child.plan.cleanup != "delete" or not child.stored or not run_id:
+            return
+        run = await self._supervisor.keeping.run(run_id)
+        if run is None or run["outcome"] is None:
+            return
+        folder = self._supervisor.lines.directory.run(run_id)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        if folder.exists():
+            self._log.warning("the directory of a run can't be removed", run_id=run_id, directory=str(folder))
+        await self._supervisor.lines.store.request("clean_run", run_id=run_id)
+
+    async def _forget(self, child: Child, closing: asyncio.Task[None] | None) -> None:
+        """A spawned child is over: keep nothing more of it than its run."""
+        if closing is not None:
+            await closing
+        run_id = child.plan.run_id
+        if child.stored and run_id is not None and not child.run_id:
+            why = "stopped before it began"
+            request = self._supervisor.lines.store.request
+            await request("never_begun", path=child.path, run_id=run_id, run=run_of(child.plan), why=why)
+        await self._clean(child, child.run_id or run_id)
+        if child.name not in self._supervisor.children:  # else the next one of this name is kept in its place already
+            self._supervisor.keeping.forget(child)
 
     async def _ended(self, child: Child, present: Present, report: ExitReport) -> None:
         supervisor = self._supervisor
@@ -87,11 +120,14 @@ class Departures:
         end = await self._stored_end(child, present, seen) if child.stored else seen
         supervisor.watch.over(child, present, end.reason if isinstance(end, Ended) else reason)
         present.close()
+        run_id = child.run_id
         supervisor.tell(end)
         supervisor.requests.ring()
         for written in (self._written.pop(child.name, None), self._runs.pop(child.name, None)):
             if written is not None:
                 await written
+        if child.name in supervisor.children:
+            await self._clean(child, run_id)
         await supervisor.keeping.flush()
         # The store is stopped next after the node's other own processes: it may take nothing more.
         if child.stored or reason.failure:

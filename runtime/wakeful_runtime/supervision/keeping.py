@@ -140,13 +140,20 @@ class Keeping:
 
     async def run_open(self, path: str) -> bool:
         """Whether the path's last run has no outcome yet."""
+        run = await self._run(path=path)
+        return run is not None and run.get("outcome") is None
+
+    async def run(self, run_id: str) -> Body | None:
+        """A run by its id; None before its first life has begun."""
+        return await self._run(run_id=run_id)
+
+    async def _run(self, **which: Any) -> Body | None:
         try:
-            run = await self._lines.store.request("run", path=path)
+            return await self._lines.store.request("run", **which)
         except StoreRefused as refused:
             if refused.code != "missing":
                 raise
-            return False
-        return run.get("outcome") is None
+            return None
 
     async def discover(self, children: dict[str, Child], *, spawned: bool) -> None:
         """Read what is kept of the children; those that were spawned are added to `children`.

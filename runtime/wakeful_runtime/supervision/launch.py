@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wakeful.errors import NodeError
+from wakeful.plan import ChildPlan
 from wakeful.rules.commands import Launch
 from wakeful_runtime.init.initclient import Forked, InitRefused
 from wakeful_runtime.store.client import StoreRefused
@@ -113,14 +114,19 @@ def _life_request(lines: Lines, child: Child, command: Launch) -> Body:
         "boot_id": lines.boot_id,
         "new_run": command.new_run,
         "from_seq": command.from_seq if plan.recovery != "immediate" else 0,
-        "run": {
-            "args": plan.args,
-            "agent": plan.agent,
-            "label": plan.label,
-            "run_timeout": plan.run_timeout,
-            "cleanup": plan.cleanup,
-            "state_version": plan.state_version,
-            "parent_run": plan.parent_run,
-            "run_id": plan.run_id,
-        },
+        "run": run_of(plan),
+    }
+
+
+def run_of(plan: ChildPlan) -> Body:
+    """What the store keeps of what a run was begun with."""
+    return {
+        "args": plan.args,
+        "agent": plan.agent,
+        "label": plan.label,
+        "run_timeout": plan.run_timeout,
+        "cleanup": plan.cleanup,
+        "state_version": plan.state_version,
+        "parent_run": plan.parent_run,
+        "run_id": plan.run_id,
     }

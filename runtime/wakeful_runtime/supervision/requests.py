@@ -15,7 +15,7 @@ from wakeful_runtime.supervision.child import Body, Child, Present
 if TYPE_CHECKING:
     from wakeful_runtime.supervision.supervisor import Supervisor
 
-RESULT_LOOK_S = 1.0
+RESULT_LOOK_S = 10.0
 """A result that was committed by another way than through this supervisor is seen this late at the most."""
 
 SHUTDOWN_S = 30.0

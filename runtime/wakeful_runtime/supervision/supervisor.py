@@ -207,7 +207,7 @@ class Supervisor:
                 self.departures.end_run(child, command)
             case c.Forget():
                 child = self.children.pop(command.child)
-                self.keeping.forget(child)
+                self.departures.forget_soon(child)
             case c.Refuse():
                 waiter = self.answers.pop(command.child, None)
                 if waiter is not None and not waiter.done():

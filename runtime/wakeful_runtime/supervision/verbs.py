@@ -110,8 +110,8 @@ class Verbs:
                 return await self._kill(child)
             case "chaos":
                 return await self._chaos(child, str(args.get("mode")))
-            case "mail":
-                return await self._mail(child, args)
+            case "mark":
+                return await self._mark(child, args)
             case "dump":
                 return await self._dump(child)
             case _:
@@ -138,20 +138,9 @@ class Verbs:
         await self._supervisor.lines.init.end(child.path, present.life.incarnation)
         return {"path": child.path, "pid": present.life.pid, "status": "ok"}
 
-    async def _mail(self, child: Child, args: Body) -> Any:
-        """Put a text into a session's inbox; with `wait`, its reply.
-
-        Raises:
-            TimeoutError: no reply within `wait` seconds.
-        """
-        wait = float(args.get("wait") or 0)
-        call = {"verb": "mail", "args": args["mail"]}
-        try:
-            told = await self._supervisor.lane.ask(child, "call", call, wait or CALL_S)
-        except NodeError:
-            if wait and child.present is not None and not child.present.exited:
-                raise TimeoutError from None
-            raise
+    async def _mark(self, child: Child, args: Body) -> Any:
+        """Tell a session of a mark of progress that it has made itself, by a text."""
+        told = await self._supervisor.lane.ask(child, "call", {"verb": "mark", "args": {"name": args["name"]}}, CALL_S)
         return _value(told)
 
     async def _chaos(self, child: Child, mode: str) -> Body:

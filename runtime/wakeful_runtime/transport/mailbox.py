@@ -93,6 +93,11 @@ class Mailbox:
         self._pump.on_handled = hook
 
     @property
+    def teller(self) -> str:
+        """The path of who told the present message."""
+        return self._pump.teller
+
+    @property
     def in_hand_since(self) -> float | None:
         """CLOCK_MONOTONIC seconds since when the present message is in hand; from any thread."""
         return self._pump.in_hand_since

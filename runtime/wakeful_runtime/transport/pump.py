@@ -74,6 +74,7 @@ class Pump:
         self._queued = 0
         self._finished = 0
         self._present: Iterator[Any] = iter(())
+        self.teller = ""
         self._present_count = 0
         self._since: float | None = None
         self._turn_ends = 0.0
@@ -195,6 +196,7 @@ class Pump:
 
     async def _work(self, work: Work) -> None:
         sender, run = work.sender, work.run
+        self.teller = sender.path
         count = len(run.items)
         self._present, self._present_count = iter(run.items), count
         self._turn_ends = time.monotonic() + TURN

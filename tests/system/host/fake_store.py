@@ -10,6 +10,7 @@ from typing import Any
 
 from wakeful.errors import Fenced
 from wakeful_runtime.directory import NodeDirectory
+from wakeful_runtime.host.inbox import TEXT, pack_text
 
 
 class FakeStore:
@@ -35,9 +36,29 @@ class FakeStore:
         if op == "spend":
             self._spent += int(args["tokens"])
             return {"tokens": self._spent, "cost": 0.0, "calls": 0}
+        if op == "deliveries":
+            return {"rows": self._mails() if "run_id" in args else [], "more": False}
+        if op == "in_hand":
+            return {"go": True}
         return {}
 
-    def on_arrival(self, call: Callable[[], None]) -> None: ...
+    def _mails(self) -> list[dict[str, Any]]:
+        """The text in the file `mail`, once."""
+        file = self._file.with_name("mail")
+        if not file.exists():
+            return []
+        body = pack_text(file.read_text())
+        file.unlink()
+        return [{"id": "m1", "sender": "tester", "tag": TEXT, "body": body}]
+
+    def on_arrival(self, call: Callable[[], None]) -> None:
+        asyncio.get_running_loop().create_task(self._watch(call), name="wakeful-fake-arrivals")
+
+    async def _watch(self, call: Callable[[], None]) -> None:
+        while True:
+            await asyncio.sleep(0.01)
+            if self._file.with_name("mail").exists():
+                call()
 
     def journal(self, entries: Sequence[dict[str, Any]]) -> None:
         for entry in entries:

@@ -151,10 +151,9 @@ async def test_a_mail_is_answered_from_the_inbox_and_waiting_for_one_stands_stil
     while facts.get("state") != "waiting":
         facts = (await life.answer())["facts"]
     assert (facts["waiting_for"], facts["progress_stands"]) == ("inbox", True)
-    args = {"id": "m1", "text": "end", "sender": "tester", "wants_reply": True}
-    life.say("call", {"nonce": 7, "verb": "mail", "args": args})
-    called = await life.message("called", nonce=7)
-    assert (called["ok"], called["value"]) == (True, "END")
+    (node.directory.root / "mail").write_text("end")
+    handled = await life.asked("handled")
+    assert (handled["ids"], handled["reply"], handled["run_id"]) == (["m1"], "END", "r1")
     assert (await life.bye())["kind"] == "returned"
 
 

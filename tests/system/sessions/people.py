@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+from pathlib import Path
 from typing import Any
 
-from wakeful import Session
+from wakeful import Actor, BlockingSession, Message, Session, handler
 
 
 class Patient(Session[dict[str, str]]):
@@ -21,3 +24,69 @@ class Quick(Session[None]):
     async def run(self, task: str, pause: float = 0.0) -> dict[str, Any]:
         await asyncio.sleep(pause)
         return {"task": task, "run_id": self.run_id}
+
+
+def note(file: Path, line: str) -> None:
+    with file.open("a") as out:
+        out.write(line)
+
+
+class Ping(Message):
+    n: int
+
+
+class Reader(Session[list[str]]):
+    """Writes down each text and what it answers; some texts are orders. Remembers at "mark" only."""
+
+    accepts = (Ping,)
+
+    async def run(self, task: str, track: str = "") -> list[str]:
+        seen: list[str] = []
+        async for mail in self.inbox:
+            text = mail.text or repr(mail.message)
+            seen.append(text)
+            if track:
+                note(Path(track), f"{self.incarnation} {text} {mail.sender}\n")
+            match text:
+                case "die":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                case "die once" if self.incarnation == 1:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                case "wait":
+                    await asyncio.Event().wait()
+                case "mark":
+                    await self.checkpoint("mark", seen)
+                case "end":
+                    break
+                case _:
+                    await mail.reply(f"{text} heard by {self.incarnation}")
+        return seen
+
+
+class BlockingReader(BlockingSession[None]):
+    def run(self, task: str) -> str:
+        for mail in self.inbox:
+            if mail.text == "end":
+                break
+            mail.reply(f"{mail.text} heard")
+        return "ended"
+
+
+class Teller(Actor):
+    """Tells a session what it is told to."""
+
+    @handler
+    async def tell(self, message: Ping) -> None:
+        reader = self.actor("sessions/reader")
+        if message.n > 0:
+            await reader.tell(message, durable=True)
+        else:
+            reader.tell(message)
+
+
+class Marker(Session[None]):
+    """Sends a mark to itself, as an agent with the tools of OpenClaw would; then waits."""
+
+    async def run(self, task: str) -> None:
+        await self.node.sessions_send(self.path, "checkpoint: half way")
+        await asyncio.Event().wait()

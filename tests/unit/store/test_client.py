@@ -22,8 +22,8 @@ class Line:
         self.answer = answer
         self.asked: list[Request] = []
         self.gate: asyncio.Event | None = None
-        self.on_word: Callable[[], None] = lambda: None
         self.closed = False
+        self.on_word: Callable[[], None] = lambda: None
 
     async def request(self, payload: bytes, timeout: float | None = None) -> bytes:
         request = unpack_request(payload)
