@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(invoke_without_command=True, add_completion=False, rich_markup_mode=None)
     group.callback()(alerts)
     group.command("test")(test)
-    app.add_typer(group, name="alerts", help="What people were told, and whether they can be told at all.")
+    app.add_typer(group, name="alerts")
     app.command()(ack)
 
 
