@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
 
@@ -87,6 +87,9 @@ Moment = Annotated[str, AfterValidator(_moment), Field(max_length=64, json_schem
 """RFC 3339."""
 
 
+FOREIGN: JsonSchemaValue = {"description": "Of OpenClaw; means nothing here."}
+
+
 class Arguments(BaseModel):
     """What a verb takes: no other types than those written, and no unknown key.
 
@@ -101,18 +104,28 @@ class Arguments(BaseModel):
     foreign: ClassVar[Collection[str]] = ()
     """Keys of OpenClaw's that mean nothing here."""
 
-    def sent(self, given: dict[str, Any]) -> dict[str, Any]:
-        """What goes to the node of what was given: null is nothing, foreign keys go empty."""
-        known = {field.alias or name for name, field in type(self).model_fields.items()}
-        mine = {key: value for key, value in given.items() if key in known and value is not None}
-        return mine | {key: None for key in given if key not in known}
+    keeps_null: ClassVar[bool] = False
+    """Whether null says something; elsewhere it is as good as nothing."""
+
+    def sent(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What goes to the node of what was given; foreign keys go without what they hold."""
+        known = type(self).model_fields
+        mine = {key: self._sent(key, value) for key, value in given.items() if key in known}
+        kept = {key: value for key, value in mine.items() if value is not None or self.keeps_null}
+        return kept | {key: None for key in given if key not in known}
+
+    def _sent(self, key: str, value: Any) -> Any:
+        read = getattr(self, key)
+        if isinstance(read, Arguments):
+            return read.sent(value)
+        return read if isinstance(value, float) else value  # 5.0 is whole where a whole number is wanted
 
     @model_validator(mode="wrap")
     @classmethod
     def _known_keys(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if isinstance(given, dict):
             mine = cast("dict[str, Any]", given)
-            known = tuple(field.alias or name for name, field in cls.model_fields.items())
+            known = tuple(cls.model_fields)
             try:
                 Keys(cls.of or cls.__name__, known, cls.foreign).ignored(mine)
             except NodeError as error:
@@ -122,7 +135,7 @@ class Arguments(BaseModel):
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         schema = handler.resolve_ref_schema(handler(core))
-        foreign = {key: {"description": "Of OpenClaw; means nothing here."} for key in sorted(cls.foreign)}
+        foreign = dict.fromkeys(sorted(cls.foreign), FOREIGN)
         schema["properties"] = {**schema.get("properties", {}), **foreign}
         schema["additionalProperties"] = False
         return schema

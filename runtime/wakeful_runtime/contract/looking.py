@@ -23,6 +23,21 @@ class OfPath(Arguments):
     path: Named = Field(description="A path, key, label or an unambiguous end of one.")
 
 
+class OfId(Arguments):
+    """One notice or incident."""
+
+    of = "arguments"
+    id: Named
+
+
+class Alerts(Arguments):
+    """Which notices, newest first."""
+
+    of = "alerts"
+    open: bool | None = Field(default=None, description="Only those nobody has acknowledged.")
+    limit: Limit | None = None
+
+
 class Why(Arguments):
     """One child; without a path: the last 24 hours."""
 
@@ -101,3 +116,16 @@ class Waiting(Row):
 
     since: str | None = None
     next: str | None = Field(default=None, description="The command to type.")
+
+
+class Told(Answer):
+    """Notices, and a row per route."""
+
+    rows: list[dict[str, Any]]
+    routes: list[dict[str, Any]]
+
+
+class Acknowledged(Answer):
+    """Which one, and whether a child went on."""
+
+    resumed: bool

@@ -27,6 +27,7 @@ class HeartbeatKeys(Arguments):
     """How the session is watched; what is left out is as its agent has it."""
 
     of = "heartbeat"
+    keeps_null = True
     every: Duration = 60.0
     timeout: Duration = 20.0
     progress: Duration | None = Field(default=None, description="How long it may go without an act of its own.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
@@ -30,8 +30,8 @@ class Verb:
     @property
     def problems(self) -> dict[str, int]:
         """HTTP statuses by the answer's `status`, where it isn't 200."""
-        found: dict[str, int] = getattr(self.answer, "problems", {})
-        return found
+        kinds = (self.answer, *get_args(self.answer))
+        return {word: status for kind in kinds for word, status in getattr(kind, "problems", {}).items()}
 
     @property
     def waits(self) -> bool:
@@ -65,6 +65,8 @@ _ALL = (
     Verb("incidents", looking.Incidents, list[looking.Incident], "What was found wrong, newest first."),
     Verb("events", looking.Events, list[sessions.Event], "The journal, oldest first."),
     Verb("checkpoints", looking.OfPath, list[looking.Checkpoint], "A child's kept checkpoints, newest first."),
+    Verb("alerts", looking.Alerts, looking.Told, "What people were told of, and whether the ways to them work."),
+    Verb("ack", looking.OfId, looking.Acknowledged, "Somebody knows: no escalation, and a child that waited goes on."),
     Verb("review", looking.Nothing, list[looking.Waiting], "What waits for a person."),
 )
 

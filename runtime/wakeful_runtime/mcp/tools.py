@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field, TypeAdapter
 
-from wakeful_runtime.contract.fields import Arguments, NewName
+from wakeful_runtime.contract.fields import FOREIGN, Arguments, NewName
 from wakeful_runtime.contract.sessions import Sent, Target
 from wakeful_runtime.contract.verbs import VERBS
 
@@ -56,8 +56,9 @@ class Tool:
     def input_schema(self) -> Schema:
         """Without the keys that mean nothing here."""
         schema = TypeAdapter(self.arguments).json_schema()
-        foreign = set(self.arguments.foreign)
-        schema["properties"] = {key: value for key, value in schema["properties"].items() if key not in foreign}
+        for each in (schema, *schema.get("$defs", {}).values()):
+            if "properties" in each:
+                each["properties"] = {key: value for key, value in each["properties"].items() if value != FOREIGN}
         return schema
 
     @property

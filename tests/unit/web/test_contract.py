@@ -34,6 +34,10 @@ TAKEN: list[tuple[str, dict[str, Any]]] = [
             },
         },
     ),
+    (
+        "cron",
+        {"action": "add", "name": "n", "schedule": {"expr": "@daily"}, "payload": {"message": "x"}, "wakeMode": "now"},
+    ),
     ("incidents", {"since": "2026-12-01T22:00:00Z", "open": True}),
     ("ps", {}),
 ]
@@ -56,6 +60,11 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("sessions_list", {"limit": True}, "limit"),
     ("sessions_list", {"limit": 0}, "limit"),
     ("cron", {"action": "drop"}, "action"),
+    (
+        "cron",
+        {"action": "add", "job": {"schedul": {}}},
+        "cron: job: there is no key 'schedul'; did you mean 'schedule'?",
+    ),
     ("incidents", {"since": "yesterday"}, "'yesterday' is no time; write 2026-12-01T22:00:00Z"),
     ("ps", {"all": True}, "there is no key 'all'"),
 ]
@@ -76,6 +85,19 @@ def test_what_can_not_be_right_is_refused_in_one_line_that_says_where(verb: str,
 
 
 def test_null_is_nothing_and_a_foreign_key_travels_without_what_it_holds() -> None:
-    given = {"task": "x", "label": None, "thinking": {"much": 2**70}}
+    given: dict[str, Any] = {"task": "x", "label": None, "thinking": {"much": 2**70}}
     found = VERBS["sessions_spawn"].arguments.model_validate(given)
     assert found.sent(given) == {"task": "x", "thinking": None}
+
+
+def test_null_travels_where_it_says_something_and_whole_numbers_are_whole() -> None:
+    given: dict[str, Any] = {"task": "x", "heartbeat": {"every": 5.0, "progress": None}}
+    assert VERBS["sessions_spawn"].arguments.model_validate(given).sent(given) == given
+    listed = VERBS["sessions_list"].arguments.model_validate({"limit": 5.0}).sent({"limit": 5.0})
+    assert isinstance(listed["limit"], int)
+
+
+def test_foreign_keys_deep_inside_travel_empty_too() -> None:
+    given: dict[str, Any] = {"action": "add", "job": {"schedule": {"expr": "@daily", "staggerMs": 2**70}}}
+    sent = VERBS["cron"].arguments.model_validate(given).sent(given)
+    assert sent == {"action": "add", "job": {"schedule": {"expr": "@daily", "staggerMs": None}}}
