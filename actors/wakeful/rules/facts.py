@@ -96,6 +96,7 @@ class Look:
         control: its control thread; None: not there, or `threads_known` is false.
         threads_known: the machine shows single threads, so that a missing control thread means something.
         throttled: seconds its cgroup has been throttled in all, None if unknown.
+        lane: the thread that carries messages between the socket and the control thread; None: not there or unknown.
     """
 
     at: float
@@ -103,6 +104,7 @@ class Look:
     control: ThreadLook | None = None
     threads_known: bool = True
     throttled: float | None = None
+    lane: ThreadLook | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,31 +14,31 @@ SPINNING = 0.8
 def waited(looks: tuple[Look, ...], since: float) -> float:
     """Seconds, between the first and the last look after `since`, in which it wanted a CPU and had none.
 
-    The larger run-delay of main and control thread. Throttling is not always booked as run-delay, so the cgroup's own
-    figure counts too, at most as long as the looks are apart.
+    The larger run-delay of main and control thread, and that of the thread that carries the messages: who waits for a
+    message doesn't wait for a CPU. Throttling is not always booked as run-delay, so the cgroup's own figure counts too,
+    at most as long as the looks are apart.
     """
     first, last = _span(looks, since)
     if first is None or last is None:
         return 0.0
     apart = last.at - first.at
-    delays = [_delay(first.main, last.main), _delay(first.control, last.control)]
+    own = max(_delay(first.main, last.main), _delay(first.control, last.control))
+    delays = [own + _delay(first.lane, last.lane)]
     if first.throttled is not None and last.throttled is not None:
         delays.append(last.throttled - first.throttled)
     return max(0.0, min(apart, max(delays)))
 
 
 def wants_cpu(looks: tuple[Look, ...], since: float) -> bool:
-    """Whether the control thread waits for a CPU now and hardly got one since; only then is its silence excused.
+    """Whether the control thread, or the one that brings its messages, waits for a CPU now and hardly got one since.
 
-    A thread that waits right now shows no run-delay yet. The main thread proves nothing: a spinner is runnable too.
+    Only then is its silence excused. A thread that waits right now shows no run-delay yet. The main thread proves
+    nothing: a spinner is runnable too.
     """
     first, last = _span(looks, since)
-    if first is None or last is None or last.control is None or last.control.state != "R":
+    if first is None or last is None:
         return False
-    before = first.control.slices if first.control else None
-    if before is None or last.control.slices is None:
-        return True
-    return last.control.slices - before < ENOUGH_SLICES
+    return _wants(first.control, last.control) or _wants(first.lane, last.lane)
 
 
 def cpu_share(looks: tuple[Look, ...], since: float) -> float | None:
@@ -71,6 +71,14 @@ def seen_twice(looks: tuple[Look, ...], since: float, state: str) -> bool:
 def _span(looks: tuple[Look, ...], since: float) -> tuple[Look | None, Look | None]:
     first = next((look for look in looks if look.at >= since), None)
     return first, looks[-1] if first is not None else None
+
+
+def _wants(before: ThreadLook | None, now: ThreadLook | None) -> bool:
+    if now is None or now.state != "R":
+        return False
+    if before is None or before.slices is None or now.slices is None:
+        return True
+    return now.slices - before.slices < ENOUGH_SLICES
 
 
 def _delay(before: ThreadLook | None, after: ThreadLook | None) -> float:

@@ -16,6 +16,9 @@ from wakeful_runtime.processes import LINUX, descendants, read_stat, threads, tr
 CONTROL_THREAD = "wakeful-pulse"
 """The name (`comm`) of a control thread; at most 15 characters."""
 
+LANE_THREAD = "ZMQbg/IO/0"
+"""The name ZeroMQ gives the thread that moves messages between sockets and the threads that use them."""
+
 _GONE = ThreadLook("X")
 
 
@@ -33,12 +36,14 @@ def look(pid: int, *, program: int | None = None, at: float | None = None) -> Lo
     main = _thread(program or pid, program or pid)
     if main is None:
         return Look(now, _GONE, None, threads_known=False)
-    control = control_thread(pid)
+    named = _named_threads(pid)
+    control, lane = named.get(CONTROL_THREAD), named.get(LANE_THREAD)
     return Look(
         at=now,
         main=main,
         control=_thread(pid, control) if control is not None else None,
         throttled=throttled(pid),
+        lane=_thread(pid, lane) if lane is not None else None,
     )
 
 
@@ -83,7 +88,16 @@ def tree_memory(pid: int) -> int | None:
 
 def control_thread(pid: int) -> int | None:
     """The thread id of the control thread; None if there is none, or none can be told."""
-    return next((tid for tid in threads(pid) if tid != pid and _comm(pid, tid) == CONTROL_THREAD), None)
+    return _named_threads(pid).get(CONTROL_THREAD)
+
+
+def _named_threads(pid: int) -> dict[str, int]:
+    """Its threads but the main one, by name; of two with one name the first."""
+    found: dict[str, int] = {}
+    for tid in threads(pid):
+        if tid != pid:
+            found.setdefault(_comm(pid, tid), tid)
+    return found
 
 
 def _thread(pid: int, tid: int) -> ThreadLook | None:

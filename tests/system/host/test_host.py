@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.system.host.conftest import Node
 
-from wakeful_runtime.evidence.vitals import control_thread
+from wakeful_runtime.evidence.vitals import control_thread, look
 
 
 async def test_the_control_thread_answers_before_go_and_before_user_code(node: Node) -> None:
@@ -18,6 +18,7 @@ async def test_the_control_thread_answers_before_go_and_before_user_code(node: N
     hello = await life.message("hello")
     assert (hello["token"], hello["pid"], hello["ready"]) == (life.token, life.pid, False)
     assert control_thread(life.pid) is not None, "a monitor finds it by its name in /proc"
+    assert look(life.pid).lane is not None, "and the thread that brings its messages too"
     answer = await life.answer()
     assert answer["facts"]["state"] == "starting"
     assert not any(kind == "ready" for _, kind, _ in life.heard)

@@ -127,6 +127,25 @@ ROWS: list[tuple[str, Facts, Verdict, bool, str]] = [
         "CPU",
     ),
     (
+        "4 the thread that brings the probe waits for a CPU",
+        silent(tuple(replace(look, lane=ThreadLook("R", slices=3)) for look in looks(main("S"), main("S"), POLL))),
+        Verdict.STARVED,
+        False,
+        "CPU",
+    ),
+    (
+        "4 the thread that brought the probe waited for a CPU",
+        silent(
+            tuple(
+                replace(look, lane=ThreadLook("S", run_delay=look.at - SENT))
+                for look in looks(main("S"), main("S"), POLL)
+            )
+        ),
+        Verdict.STARVED,
+        False,
+        "CPU",
+    ),
+    (
         "4 throttled",
         silent(
             (
