@@ -133,16 +133,19 @@ class FakeInit:
         if life.plan.monitor is not None:
             self._owner.begin(life)
         self._owner.deliver(life, Ready(life.name, life.incarnation))
-        if behaviour.lasts is not None:
+        if behaviour.lasts is not None and behaviour.hangs_after is None:
             self._clock.after(behaviour.lasts, lambda: self.end(life, behaviour.end))
         if behaviour.checkpoint_every is not None:
-            self._checkpoint_after(life, behaviour.checkpoint_every)
+            works = behaviour.hangs_after
+            self._checkpoint_after(
+                life, behaviour.checkpoint_every, None if works is None else self._clock.now() + works
+            )
 
-    def _checkpoint_after(self, life: FakeLife, every: float) -> None:
+    def _checkpoint_after(self, life: FakeLife, every: float, until: float | None) -> None:
         def commit() -> None:
-            if life.exit is None and not life.dying:
+            if life.exit is None and not life.dying and (until is None or self._clock.now() <= until):
                 seq = self._store.checkpoint(life.path)
                 self._owner.deliver(life, Progressed(life.name, life.incarnation, seq))
-                self._checkpoint_after(life, every)
+                self._checkpoint_after(life, every, until)
 
         self._clock.after(every, commit)

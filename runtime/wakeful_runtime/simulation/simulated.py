@@ -27,6 +27,7 @@ class Behaviour:
         lasts: from READY to its end by itself; None: for ever.
         end: how it ends by itself.
         checkpoint_every: it commits a checkpoint so often.
+        hangs_after: from READY; then it is there and commits nothing any more, until somebody ends it.
         stops_in: from an orderly stop to its end; None: it doesn't listen.
         dies_in: from SIGKILL to the report that it is gone.
         unkillable: the report says that something of it is left.
@@ -37,6 +38,7 @@ class Behaviour:
     lasts: float | None = None
     end: ExitReason = RETURNED
     checkpoint_every: float | None = None
+    hangs_after: float | None = None
     stops_in: float | None = 0.01
     dies_in: float = 0.002
     unkillable: bool = False
