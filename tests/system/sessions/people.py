@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from wakeful import Actor, BlockingSession, Message, Session, handler
+from wakeful import Actor, BlockingSession, Message, Session, SpawnRefused, handler
 
 
 class Patient(Session[dict[str, str]]):
@@ -90,3 +90,52 @@ class Marker(Session[None]):
     async def run(self, task: str) -> None:
         await self.node.sessions_send(self.path, "checkpoint: half way")
         await asyncio.Event().wait()
+
+
+class Leaves(Session[dict[str, int]]):
+    """Leaves a file and a checkpoint behind; ends as its task says."""
+
+    async def run(self, task: str) -> str:
+        (self.directory / "left").write_text("x")
+        await self.checkpoint("left", {"n": 1})
+        await self.checkpoint("left", {"n": 2})
+        if task == "wait":
+            await asyncio.Event().wait()
+        return task
+
+    async def postcondition(self, result: str) -> bool | str:
+        return "two posts are missing" if result == "half" else result != "nothing"
+
+
+class Falls(Session[None]):
+    """Fails in its first life; says from where it began in the next."""
+
+    async def run(self, task: str) -> str:
+        if self.incarnation == 1:
+            await self.checkpoint("began")
+            raise ValueError("the page has changed")
+        return "resumed" if self.resumed else "from the beginning"
+
+
+class Parent(Session[None]):
+    """Spawns children, one after the other, and waits for all of them; dies when it is told to."""
+
+    async def run(self, task: str, count: int = 2, pause: float = 0.5) -> list[Any]:
+        children = [await self.spawn(Quick, f"{task}{number}", pause) for number in range(count)]
+        if task == "die" and self.incarnation == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        results = [(await child.result())["task"] for child in children]
+        if task == "late" and self.incarnation == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return results
+
+
+class Deep(Session[None]):
+    """Spawns itself."""
+
+    async def run(self, task: str) -> str:
+        try:
+            child = await self.spawn(Deep, task)
+        except SpawnRefused as refused:
+            return f"{refused.status}: {refused}"
+        return await child.result()
