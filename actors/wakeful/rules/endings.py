@@ -5,7 +5,7 @@ from __future__ import annotations
 from wakeful.exits import ExitReason
 from wakeful.rules.commands import EndLife, Outcome, Park
 from wakeful.rules.restarts import back_off, draw, exhausted, in_window, next_start
-from wakeful.rules.roster import NODE_KINDS, Charge, Roster
+from wakeful.rules.roster import NODE_KINDS, RUNS, Charge, Roster
 from wakeful.rules.strategies import drawn_in
 
 RUN_AGAIN = 1.0
@@ -82,8 +82,10 @@ def _count(roster: Roster, charge: Charge, reason: ExitReason) -> None:
     state = charge.state
     held_for = roster.now - state.ready_at if state.ready_at is not None else 0.0
     kind = charge.plan.kind
-    if kind not in ("session", "command"):
-        state.progressed |= held_for >= (roster.plan.within if kind == "actor" else STEADY)
+    if kind == "actor" or (kind == "command" and state.resumed == 0):  # a server has no checkpoints to get past
+        state.progressed |= held_for >= roster.plan.within
+    elif kind not in RUNS:
+        state.progressed |= held_for >= STEADY
     if state.progressed or reason.kind == "returned":
         state.failures_in_a_row = state.attempts = state.fruitless = 0
         state.from_seq = None

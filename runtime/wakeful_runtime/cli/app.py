@@ -18,10 +18,12 @@ from wakeful_runtime.cli import (
     mcp,
     node,
     review,
+    service,
     sessions,
     show,
     store,
     web,
+    wrapping,
 )
 from wakeful_runtime.cli.options import NodeOption, use_node
 
@@ -58,7 +60,23 @@ def wakeful(
         raise typer.Exit(WRONG_USE)
 
 
-for room in (node, show, sessions, cron, inspection, history, review, alerts, store, failures, doctor, web, mcp):
+for room in (
+    node,
+    show,
+    sessions,
+    cron,
+    inspection,
+    history,
+    review,
+    alerts,
+    store,
+    failures,
+    doctor,
+    web,
+    mcp,
+    wrapping,
+    service,
+):
     room.register(app)
 
 

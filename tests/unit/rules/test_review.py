@@ -59,6 +59,26 @@ def test_the_third_failure_in_a_row_parks_the_child() -> None:
     assert bench.state("b").status == "running"
 
 
+def test_a_program_without_checkpoints_that_has_served_for_long_begins_its_count_anew() -> None:
+    bench = bench_of(session("a", kind="command"), within=600)
+    for _ in range(4):
+        bench.wait(600)
+        fail(bench)
+    assert bench.of(Park) == []
+    fail(bench)
+    fail(bench)
+    fail(bench)
+    assert [park.child for park in bench.of(Park)] == ["a"]
+
+
+def test_a_program_that_resumes_from_a_checkpoint_must_get_past_it_however_long_that_takes() -> None:
+    bench = bench_of(session("a", kind="command"), within=600)
+    for _ in range(3):
+        fail(bench, resumed=7)
+        bench.wait(600)
+    assert [park.child for park in bench.of(Park)] == ["a"]
+
+
 def test_a_child_may_have_its_own_number_of_failures() -> None:
     bench = bench_of(session("a", failures_in_a_row=1))
     fail(bench)
