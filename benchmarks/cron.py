@@ -68,22 +68,22 @@ def main() -> None:
         rows = _runs(running, given.jobs)
         told = [running.client.sessions_result(str(row["key"])) for row in rows]
     worked = [float(answer["result"]) - at for answer in told if answer.get("outcome") == "ok"]
-    found = {
-        "jobs": given.jobs,
-        "ok": len(worked),
-        "runs": len({row["id"] for row in rows}),
+    late = {
         "work_began_late_s": _quantiles(worked),
         "started_late_s": _quantiles([float(str(row["late_by_s"])) for row in rows]),
+    }
+    counts = {
+        "jobs": given.jobs,
+        "runs": len({row["id"] for row in rows}),
+        "ok": len(worked),
         "on_time": sum(bool(row["on_time"]) for row in rows),
     }
     if given.json:
-        print(json.dumps(found))
+        print(json.dumps({**counts, **late}))
         return
-    print(f"{found['jobs']} jobs of one second: {found['runs']} runs, {found['ok']} ok, {found['on_time']} on time")
-    for name, key in (("work began late (s)", "work_began_late_s"), ("`started` is late (s)", "started_late_s")):
-        values = _quantiles(worked) if key == "work_began_late_s" else found[key]
-        assert isinstance(values, dict)
-        print(f"  {name:<22}", "  ".join(f"{which} {value:.3f}" for which, value in values.items()))
+    print(", ".join(f"{name} {count}" for name, count in counts.items()))
+    for name, values in late.items():
+        print(f"  {name:<18}", "  ".join(f"{which} {value:.3f}" for which, value in values.items()))
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ SPAWN_FOREIGN = frozenset(
 CALL_FOREIGN = frozenset({"gatewayToken", "gatewayUrl", "timeoutMs"})
 """What any of OpenClaw's gateway tools takes."""
 
-CRON_FOREIGN = CALL_FOREIGN | {"contextMessages", "includeDisabled", "runMode"}
+CRON_FOREIGN = CALL_FOREIGN | {"contextMessages", "includeDisabled", "mode", "runMode", "text"}
 """Of OpenClaw's `cron`."""
 
 JOB_FOREIGN = frozenset(

@@ -117,7 +117,8 @@ class NodeLife:
         """Wall time, over all lives of the run; never below 0."""
         if self._plan.run_timeout is None:
             return None
-        return max(0.0, self._go.started_at + self._plan.run_timeout - time.time())
+        began = max(self._go.started_at, self._plan.not_before or 0.0)
+        return max(0.0, began + self._plan.run_timeout - time.time())
 
     @property
     def courier(self) -> Courier:

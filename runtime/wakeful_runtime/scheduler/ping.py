@@ -44,10 +44,20 @@ class Ping:
     def turned(self) -> None:
         """The scheduler has done a turn."""
         now = time.monotonic()
-        if self._url is None or now - self._asked_at < self._every or (self._asking and not self._asking.done()):
+        if self._url is None or now - self._asked_at < self._every or self.asking:
             return
         self._asked_at = now
         self._asking = asyncio.get_running_loop().create_task(self._ask(self._url))
+
+    @property
+    def asking(self) -> bool:
+        """Whether an answer is waited for."""
+        return self._asking is not None and not self._asking.done()
+
+    async def answered(self) -> None:
+        """Until nothing is waited for any more."""
+        if self._asking is not None:
+            await asyncio.wait({self._asking})
 
     async def _ask(self, url: str) -> None:
         try:

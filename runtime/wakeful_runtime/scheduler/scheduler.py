@@ -188,12 +188,13 @@ class Scheduler:
                 self._starter.stop(other)
 
     async def _after_clock_steps(self, now: float) -> None:
-        for job in self.book.jobs.values():
+        for job in list(self.book.jobs.values()):
             cursor = clock_set_back(job.schedule, job.cursor, now) if job.cursor > now else None
             if cursor is not None:
                 self._log.warning("the clock was set back", job=job.name, seconds=round(job.cursor - now, 1))
                 job.cursor = job.anchor = cursor
                 await self.book.put(job)
+                await self.drop(job, "the clock was set back")
 
     def _lead(self, now: float) -> float:
         times = (self.book.next_time(job) for job in self.book.jobs.values())

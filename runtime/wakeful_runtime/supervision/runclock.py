@@ -41,7 +41,8 @@ class RunClock:
         """Seconds the child's present run still has; None: it has no run, or no limit."""
         if child.plan.run_timeout is None or not child.run_started_at:
             return None
-        return child.run_started_at + child.plan.run_timeout - time.time()
+        began = max(child.run_started_at, child.plan.not_before or 0.0)
+        return began + child.plan.run_timeout - time.time()
 
     def refuses(self, child: Child, incarnation: int, *, new_run: bool) -> bool:
         """Whether no further life may begin because the run's time is up; the run then ends without one."""

@@ -93,6 +93,8 @@ def test_a_run_that_takes_too_long_is_ended_and_alerted(harness: Harness) -> Non
     job = once(time.time() + 1.5, agent="slow", payload={"kind": "agentTurn", "message": "x", "timeoutSeconds": 1})
     harness.client.cron("add", job=job)
     row = over(harness, 1)[0]
+    took = datetime.fromisoformat(row["finished"]) - datetime.fromisoformat(row["scheduled"])
+    assert took.total_seconds() >= 1.0
     assert row["outcome"] == "timeout" and "run_timeout" in row["why"]
     alerts = harness.events(event="alert")
     assert [(alert["path"], alert["verdict"]) for alert in alerts] == [(row["path"], "run_timeout")]

@@ -165,6 +165,18 @@ async def test_a_clock_that_was_years_ahead_holds_nothing_up(world: World) -> No
     assert len(world.spawned) >= count + 2
 
 
+async def test_what_was_prepared_for_a_time_that_is_years_away_now_is_dropped(world: World) -> None:
+    world.now += 3 * 365 * 86400.0
+    await world.add(schedule={"kind": "cron", "expr": "* * * * *"})
+    await world.pass_time(60.0, step=0.5, outcome=None)
+    assert len(world.running()) >= 1
+    world.now = START
+    await world.turn(outcome=None)
+    assert {row["outcome"] for row in await world.cron("runs")} == {"skipped"}
+    await world.pass_time(65.0)
+    assert (await world.cron("runs"))[-1]["outcome"] == "ok"
+
+
 async def test_an_interval_goes_on_within_one_of_it_after_a_clock_was_set_back(world: World) -> None:
     await world.add(schedule={"kind": "every", "everyMs": 900_000})
     await world.pass_time(1900.0, step=5.0)
