@@ -38,6 +38,7 @@ class NodeDirectory:
         self.evidence = self.root / "evidence"
         self.store = self.root / "store.sqlite3"
         self.plan = self.root / "node.plan"
+        self.restarts = self.root / "restarts"
         self.init_socket = self.sockets / "init"
 
     def create(self) -> NodeDirectory:

@@ -29,6 +29,7 @@ from wakeful_runtime.store.client import StoreClient
 from wakeful_runtime.supervision.adoption import adopt
 from wakeful_runtime.supervision.child import Body, Child
 from wakeful_runtime.supervision.lines import Lines
+from wakeful_runtime.supervision.restartlimit import RestartLimit
 from wakeful_runtime.supervision.supervisor import Supervisor
 from wakeful_runtime.transport.control import ControlServer
 
@@ -76,7 +77,9 @@ class GatewayProcess:
         self._stopped, self._system_stopped = loop.create_future(), loop.create_future()
         lines = self._lines()
         lines.control.open()
-        system = Supervisor(system_plan(self._start.plan), "", lines, on_finished=_settle(self._system_stopped))
+        system = Supervisor(
+            system_plan(self._start.plan), "", lines, on_finished=_settle(self._system_stopped), limit=RestartLimit()
+        )
         root = Supervisor(self._start.plan.root, "", lines, on_finished=_settle(self._stopped))
         self._supervisors = (system, root)
         self._chronicle = Chronicle(lines)

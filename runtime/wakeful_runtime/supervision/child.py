@@ -114,6 +114,11 @@ class Child:
         """Whether the store numbers its lives and keeps its run."""
         return self.plan.kind not in NODE_KINDS
 
+    @property
+    def kept(self) -> bool:
+        """Whether its counters outlive its supervisor: a monitor's do, those of the node's other processes don't."""
+        return self.stored or self.plan.kind == "monitor"
+
     def living(self, incarnation: int) -> Present | None:
         """The present life if it is this one and not over."""
         present = self.present

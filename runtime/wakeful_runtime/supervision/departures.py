@@ -130,7 +130,7 @@ class Departures:
             await self._clean(child, run_id)
         await supervisor.keeping.flush()
         # The store is stopped next after the node's other own processes: it may take nothing more.
-        if child.stored or reason.failure:
+        if child.kept or reason.failure:
             await supervisor.lines.store.flush_journal(JOURNAL_S)
         self._kept.add((report.path, report.incarnation))
         await self.acknowledge(report)

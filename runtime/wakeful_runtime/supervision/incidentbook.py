@@ -113,7 +113,7 @@ class IncidentBook:
 
     async def adopt(self) -> None:
         """Take over what the supervisor before has left open."""
-        children = {child.path: child for child in self._supervisor.children.values() if child.stored}
+        children = {child.path: child for child in self._supervisor.children.values() if child.kept}
         if not children:
             return
         prefix = self._supervisor.prefix or None

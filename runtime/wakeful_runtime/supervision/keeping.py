@@ -31,8 +31,8 @@ class Keeping:
         self._rows: dict[str, Body] = {}
 
     def save(self, child: Child, state: ChildState) -> None:
-        """Keep the child's counters. Those of the node's own processes begin anew with their supervisor."""
-        if not child.stored:
+        """Keep the child's counters."""
+        if not child.kept:
             return
         row = {
             "path": child.path,
@@ -51,7 +51,7 @@ class Keeping:
 
     def forget(self, child: Child) -> None:
         """Keep nothing more of it."""
-        if not child.stored:
+        if not child.kept:
             return
         self._write(child.path, "placement_delete", {"path": child.path})
 
@@ -161,7 +161,7 @@ class Keeping:
         Args:
             spawned: this supervisor may have spawned children.
         """
-        if not spawned and not any(child.stored for child in children.values()):
+        if not spawned and not any(child.kept for child in children.values()):
             return
         told = await self._lines.store.request("placements", owner=self._lines.path, by=self._lines.incarnation)
         self._rows = {row["path"]: row for row in told["rows"]}
@@ -184,6 +184,8 @@ class Keeping:
         present = child.present
         state, shift = self._saved(row)
         last = present.life.incarnation if present else 0
+        if not child.stored:
+            state = None if self.of_earlier_start(child) else _renumbered(state, last)
         return KnownChild(
             name=child.name,
             saved=state,
@@ -207,6 +209,11 @@ class Keeping:
             state = replace(state, status="waiting", run_open=False)
         shift = (self._lines.clock() - data["mono"]) - (time.time() - data["wall"]) if fresh_start else 0.0
         return state, shift
+
+
+def _renumbered(state: ChildState | None, incarnation: int) -> ChildState | None:
+    """Init numbers a monitor's lives: where one is known, its number counts, not that of the rule before this one."""
+    return replace(state, incarnation=incarnation) if state is not None and incarnation else state
 
 
 def _was_ready(state: ChildState | None, incarnation: int) -> bool:

@@ -48,6 +48,7 @@ class Supervisor:
         prefix: what children's paths begin with; "" for the gateway.
         lines: init, control lane, store.
         on_finished: called once when no child lives and none will.
+        limit: on restarts and resumes; without it, the node's.
         on_change: called when something `ps` shows has changed.
     """
 
@@ -76,7 +77,7 @@ class Supervisor:
         self.departures = Departures(self)
         self.on_parked = on_parked
         self.answers: dict[str, asyncio.Future[str]] = {}
-        self._limit = limit or RestartLimit()
+        self._limit = limit or RestartLimit(lines.directory.restarts, lines.boot_id.encode())
         self._on_finished = on_finished
         self._events: deque[e.Event] = deque()
         self._telling = False

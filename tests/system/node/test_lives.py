@@ -100,3 +100,26 @@ def test_an_actor_is_restarted_from_the_beginning(harness: Harness) -> None:
     harness.kill("m/c", signal.SIGKILL)
     assert harness.until_event("m/c", "restarted")["resumed"] == 0
     harness.until_state("m/c", "running")
+
+
+def replace_gateway(harness: Harness) -> None:
+    pid = harness.kill("gateway")
+    harness.until(lambda: harness.row("gateway")["pid"] not in (None, pid))
+
+
+def test_what_is_counted_against_a_monitor_outlives_the_gateway(harness: Harness) -> None:
+    child = Child("w0", Walk, task="walk", heartbeat=QUICK)
+    harness.start(Gateway(Monitor("m", child), Monitor("n"), max_restarts=1, within=600.0))
+    harness.until_event("m/w0", "checkpoint")
+    for number in range(2):
+        harness.kill("m")
+        harness.until_event("m", "exited", count=number + 1)
+        replace_gateway(harness)
+    assert harness.until_state("m", "review")["why"]
+    assert harness.row("m")["pid"] is None
+    replace_gateway(harness)
+    harness.until_state("n", "running")
+    assert harness.row("m")["state"] == "review"
+    harness.call("resume", path="m")
+    harness.until_state("m", "running")
+    harness.until_state("m/w0", "running")
