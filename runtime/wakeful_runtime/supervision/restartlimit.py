@@ -8,7 +8,7 @@ import fcntl
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def _take(bucket: Bucket, now: float) -> tuple[Bucket, float]:
 
 
 @contextlib.contextmanager
-def _locked(file: Path) -> Iterator[int]:
+def _locked(file: Path) -> Generator[int, None, None]:
     """Its descriptor, locked.
 
     Raises:
