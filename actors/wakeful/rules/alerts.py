@@ -224,7 +224,7 @@ class Book:
     def _tell(self, notice: Notice, stage: Stage, now: float) -> None:
         self.changed.add(notice.no)
         for route in self._first(notice):
-            telling = notice.telling(placed(self.routes, route, notice.severity, notice.names, now).name)
+            telling = notice.telling(placed(self.routes, route, notice.severity, notice.finding.names, now).name)
             if stage == "again" and telling.told_at is not None:
                 telling.want("again", now, due=telling.told_at + route.cooldown)
             else:
@@ -232,7 +232,11 @@ class Book:
 
     def _first(self, notice: Notice) -> Iterator[Route]:
         for route in self.routes.values():
-            if route.first and route.name != notice.finding.not_for and route.wants(notice.severity, notice.names):
+            if (
+                route.first
+                and route.name != notice.finding.not_for
+                and route.wants(notice.severity, notice.finding.names)
+            ):
                 yield route
 
     def _escalate(self, notice: Notice, now: float) -> None:
@@ -246,7 +250,7 @@ class Book:
             since = telling.told_at if telling.told_at is not None else telling.since if self._fails(name) else None
             if since is None or now - since < route.escalate_after:
                 continue
-            asked = placed(self.routes, above, notice.severity, notice.names, now).name
+            asked = placed(self.routes, above, notice.severity, notice.finding.names, now).name
             if not {above.name, asked} & notice.tellings.keys():
                 notice.telling(asked).want("escalation", now)
                 self.changed.add(notice.no)
@@ -257,7 +261,7 @@ class Book:
 
     def _concerns(self, finding: Finding) -> bool:
         return rank(finding.severity) >= rank("warning") or any(
-            route.wants(finding.severity, (finding.path,)) for route in self.routes.values()
+            route.wants(finding.severity, finding.names) for route in self.routes.values()
         )
 
     def _earlier(self, finding: Finding, now: float) -> Notice | None:

@@ -44,6 +44,7 @@ class Finding(BaseModel):
         state: `recovered` and `over` need nobody any more.
         needs: it stands still until a person acts.
         acked: somebody has said that they know.
+        agent: what the session was started from, if it was.
         not_for: the route that can't be told of it: it is the trouble.
     """
 
@@ -63,7 +64,13 @@ class Finding(BaseModel):
     state: State = "open"
     needs: bool = False
     acked: bool = False
+    agent: str = ""
     not_for: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What labels are compared with: the path, its last part (a session's label), the agent."""
+        return tuple(name for name in (self.path, self.path.rpartition("/")[2], self.agent) if name)
 
     @property
     def subject(self) -> str:
@@ -96,6 +103,7 @@ def of_incident(row: Row, mask: Mask) -> Finding:
         state=state,
         needs=needs,
         acked=row.get("acked_at") is not None,
+        agent=str(facts.get("agent") or ""),
     )
 
 

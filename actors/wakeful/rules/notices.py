@@ -94,11 +94,6 @@ class Notice(BaseModel):
         return self.finding.state
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """What labels are compared with: the path and its last part."""
-        return (self.finding.path, self.finding.path.rpartition("/")[2])
-
-    @property
     def waits(self) -> bool:
         """Whether something of it is still to be told."""
         return any(telling.wanted is not None for telling in self.tellings.values())

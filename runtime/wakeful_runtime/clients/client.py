@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 READ_ONLY = frozenset(
     [
+        "alerts",
         "alive",
         "ps",
         "tree",

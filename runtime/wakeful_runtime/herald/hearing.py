@@ -34,8 +34,8 @@ class Source:
 
 GATEWAY = Source(
     "gateway",
-    "init starts it again and again; sessions and monitors run on, but no lost monitor is replaced",
-    "look at its log; if it stays so, stop the node and run it again: sessions resume from their checkpoints",
+    "sessions and monitors run on; no monitor that is lost is replaced, and no call is answered",
+    "look at the logs; `wakeful run` on this directory takes the node over, sessions resume from their checkpoints",
     ("logs gateway", "logs init"),
 )
 STORE = Source(

@@ -41,6 +41,9 @@ LOOK_S = 10.0
 
 ALIVE_S = 5.0
 
+SETTLE_S = 3.0
+"""What a stop leaves to messages that are under way."""
+
 
 def main(birth: Birth) -> int:
     """Run the herald; the exit status."""
@@ -96,6 +99,7 @@ class Herald:
                 await _sleep(place.stopping, POLL_S)
                 if looking.done():
                     looking.result()
+            await self._settle()
         finally:
             for task in (looking, *self._sending.values()):
                 task.cancel()
@@ -121,6 +125,12 @@ class Herald:
             rows.append({"route": name, "ok": outcome.ok, "error": outcome.error})
         await self._ledger.write()
         return rows
+
+    async def _settle(self) -> None:
+        """What is under way may still arrive: else it would be sent again by the next herald."""
+        under_way = [task for task in self._sending.values() if not task.done()]
+        if under_way:
+            await asyncio.wait(under_way, timeout=SETTLE_S)
 
     # following
 

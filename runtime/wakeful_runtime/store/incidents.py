@@ -141,7 +141,8 @@ def list_incidents(
     rows = db.rows(
         "SELECT * FROM incidents WHERE (:since IS NULL OR opened_at >= :since)"
         " AND (:path IS NULL OR path = :path OR substr(path, 1, length(:path) + 1) = :path || '/')"
-        " AND (NOT :open OR (closed_at IS NULL AND (:acked OR acked_at IS NULL))) ORDER BY opened_at DESC, rowid DESC LIMIT :limit",
+        " AND (NOT :open OR (closed_at IS NULL AND (:acked OR acked_at IS NULL)))"
+        " ORDER BY opened_at DESC, rowid DESC LIMIT :limit",
         {"since": _wall(since), "path": path, "open": open, "acked": acked, "limit": limit},
     )
     return [row_of(row) for row in rows]

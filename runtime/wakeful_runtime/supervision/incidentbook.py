@@ -43,7 +43,7 @@ class IncidentBook:
         present.incident = child.last_incident = incident.id
         written = asyncio.Event()
         fields = incident.fields()
-        fields["facts"] |= {"run_id": child.run_id}
+        fields["facts"] |= {"run_id": child.run_id, "agent": child.plan.agent}
         self._supervisor.spawn(self._write("incident_open", fields, written))
         return written
 

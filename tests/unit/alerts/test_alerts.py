@@ -120,11 +120,18 @@ def test_the_recovery_of_a_storm_is_one_message() -> None:
 
 def test_alerts_are_routed_by_severity_and_label() -> None:
     office = Office(
-        [Alert("env:ALL"), Alert("env:GRAVE", least="error"), Alert("env:RESEARCH", labels=["research/*", "nightly"])]
+        [
+            Alert("env:ALL"),
+            Alert("env:GRAVE", least="error"),
+            Alert("env:RESEARCH", labels=["research/*", "nightly"]),
+            Alert("env:POSTER", labels=["poster"]),
+        ]
     )
-    office.take(finding("research/weekly#1"), finding("sessions/nightly#1"), finding("posts/x#1", severity="critical"))
+    office.take(finding("research/weekly#1"), finding("sessions/nightly#1"))
+    office.take(finding("posts/x#1", severity="critical"), finding("sessions/one#1", agent="poster"))
     office.wait(20)
-    assert len(office.told("env:ALL")) == 3
+    assert len(office.told("env:ALL")) == 4
+    assert office.told("env:POSTER") == ["[warning] sessions/one: exited"]
     assert office.told("env:GRAVE") == ["[critical] posts/x: exited"]
     assert office.told("env:RESEARCH") == ["[warning] research/weekly: exited", "[warning] sessions/nightly: exited"]
 
