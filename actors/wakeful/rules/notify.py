@@ -10,9 +10,28 @@ import difflib
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
+
+from wakeful.rules.news import (
+    Alive,
+    AliveWithin,
+    Barrier,
+    Checkpoint,
+    Errno,
+    Extend,
+    Hung,
+    MainPid,
+    Note,
+    Progress,
+    Ready,
+    Refused,
+    Reply,
+    Result,
+    Said,
+    State,
+    Waiting,
+)
 
 NOTE = 500
 """Characters of a status or a note that are kept."""
@@ -23,134 +42,6 @@ LONGEST = 366 * 86400.0
 
 _PROGRESS = re.compile(r"(?:(\d{1,15})(?:\s*/\s*(\d{1,15}))?(?:\s+|$))?(.*)", re.DOTALL)
 _NUMBER = re.compile(r"\d{1,19}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """READY=1: it serves."""
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """STATUS=…, RELOADING=1, STOPPING=1: a text for people; no sign that it gets anywhere."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Errno:
-    """ERRNO=…: why it will fail."""
-
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Alive:
-    """WATCHDOG=1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hung:
-    """WATCHDOG=trigger: it asks to be taken for hung now."""
-
-
-@dataclass(frozen=True, slots=True)
-class AliveWithin:
-    """WATCHDOG_USEC=…: from now on it says WATCHDOG=1 at least so often; seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Extend:
-    """EXTEND_TIMEOUT_USEC=…: silence is fine for so many seconds; 0: no longer."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class MainPid:
-    """MAINPID=…: this process is the program from now on."""
-
-    pid: int
-
-
-@dataclass(frozen=True, slots=True)
-class Barrier:
-    """BARRIER=1: the descriptor that came with it is closed when all said before it has been dealt with."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """X_WAKEFUL_PROGRESS=3/10 or `3/10 pages` or `pages`."""
-
-    done: int | None
-    total: int | None
-    note: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """X_WAKEFUL_STATE=: JSON, or the path of a file that holds it."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """X_WAKEFUL_CHECKPOINT=name: the latest state is to be remembered."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """X_WAKEFUL_RESULT=: JSON; what isn't JSON is the text it is."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """X_WAKEFUL_WAITING=1 or 0: it waits for its inbox, and its progress clock stands still."""
-
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """X_WAKEFUL_REPLY={"id": …, "text": …}: to a text from its inbox."""
-
-    id: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """It can't be taken; the reason is for the life's log."""
-
-    key: str
-    why: str
-
-
-Said = (
-    Ready
-    | Note
-    | Errno
-    | Alive
-    | Hung
-    | AliveWithin
-    | Extend
-    | MainPid
-    | Barrier
-    | Progress
-    | State
-    | Checkpoint
-    | Result
-    | Waiting
-    | Reply
-    | Refused
-)
 
 
 def read(datagram: bytes) -> list[Said]:
@@ -304,3 +195,6 @@ _READERS: dict[str, Callable[[str], Said | None]] = {
     "X_WAKEFUL_WAITING": _waiting,
     "X_WAKEFUL_REPLY": _reply,
 }
+
+KEYS = tuple(_READERS)
+"""What is understood; anything else of somebody else's is ignored."""

@@ -6,7 +6,8 @@ import asyncio
 import os
 from collections.abc import Callable
 
-from wakeful.rules.notify import Barrier, read, read_line
+from wakeful.rules.news import Barrier
+from wakeful.rules.notify import read, read_line
 from wakeful_runtime.command.hearing import Hearing
 from wakeful_runtime.command.lines import Lines
 from wakeful_runtime.command.notifysocket import Datagram, NotifySocket, close_all

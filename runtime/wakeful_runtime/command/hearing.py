@@ -14,8 +14,8 @@ from pathlib import Path
 
 from wakeful.errors import CodecError, NodeError
 from wakeful.life import Kept, LeaseState, MailItem
-from wakeful.rules import notify
-from wakeful.rules.notify import Said
+from wakeful.rules import news, notify
+from wakeful.rules.news import Said
 from wakeful_runtime.command.notifysocket import close_all
 from wakeful_runtime.command.program import Program
 from wakeful_runtime.command.signs import Signs
@@ -76,34 +76,34 @@ class Hearing:
     def take(self, said: Said, descriptors: tuple[int, ...] = ()) -> None:
         """One thing the program said."""
         match said:
-            case notify.State() | notify.Checkpoint() | notify.Result() | notify.Barrier():
+            case news.State() | news.Checkpoint() | news.Result() | news.Barrier():
                 self._pending.append((said, descriptors))
                 self._bytes += _size(said)
                 self._idle.clear()
                 self._wake.set()
                 return
-            case notify.Ready():
+            case news.Ready():
                 self.ready.set()
                 self._close_lease()
-            case notify.Note(text):
+            case news.Note(text):
                 self._note = text
                 self._stage.clocks.noted(text)
-            case notify.Progress(done, total, note):
+            case news.Progress(done, total, note):
                 self._close_lease()
                 self._waiting.close()
                 self._life.progressed(done, total, note if note is not None else self._note)
-            case notify.Extend(seconds):
+            case news.Extend(seconds):
                 self._extend(seconds)
-            case notify.Errno(number):
+            case news.Errno(number):
                 self.errno = number
-            case notify.MainPid(pid):
+            case news.MainPid(pid):
                 if why := self._program.moved_to(pid):
                     self.refuse("MAINPID", why)
-            case notify.Waiting(on):
+            case news.Waiting(on):
                 self._wait(on)
-            case notify.Reply(ident, text):
+            case news.Reply(ident, text):
                 self._reply(ident, text)
-            case notify.Refused(key, why):
+            case news.Refused(key, why):
                 self.refuse(key, why)
             case _:
                 self._sign(said)
@@ -146,11 +146,11 @@ class Hearing:
 
     async def _keep(self, said: Said) -> None:
         try:
-            if isinstance(said, notify.State):
+            if isinstance(said, news.State):
                 await self._take_state(said.text)
-            elif isinstance(said, notify.Checkpoint):
+            elif isinstance(said, news.Checkpoint):
                 await self._checkpoint(said.name)
-            elif isinstance(said, notify.Result):
+            elif isinstance(said, news.Result):
                 self.result = Kept("json", _as_json(said.text))
         except (ValueError, CodecError) as error:
             self.refuse(type(said).__name__.lower(), str(error))
@@ -185,14 +185,14 @@ class Hearing:
         self._waiting.close()
 
     def _sign(self, said: Said) -> None:
-        if isinstance(said, notify.Hung):
-            news = self._signs.hung(self._stage.plan.heartbeat.timeout)
-        elif isinstance(said, notify.AliveWithin):
+        if isinstance(said, news.Hung):
+            missed = self._signs.hung(self._stage.plan.heartbeat.timeout)
+        elif isinstance(said, news.AliveWithin):
             self._signs.what = "WATCHDOG=1"
-            news = self._signs.promised(said.seconds)
+            missed = self._signs.promised(said.seconds)
         else:
-            news = self._signs.came()
-        if news:
+            missed = self._signs.came()
+        if missed:
             self._stage.tell_facts()
 
     def _extend(self, seconds: float) -> None:
@@ -225,7 +225,7 @@ class Hearing:
 
 
 def _size(said: Said) -> int:
-    return len(said.text) if isinstance(said, notify.State | notify.Result) else 0
+    return len(said.text) if isinstance(said, news.State | news.Result) else 0
 
 
 def _as_json(text: str) -> str:

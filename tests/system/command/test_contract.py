@@ -233,3 +233,50 @@ echo "X_WAKEFUL_RESULT={\\"id\\": \\"$(id -un)\\", \\"state\\": $(cat $WAKEFUL_S
     harness.start(tree(command))
     told = result(harness)["result"]
     assert (told["id"], told["state"]) == ("nobody", [1])
+
+
+def test_a_program_is_an_agent_that_is_spawned_on_demand(harness: Harness) -> None:
+    body = 'say("READY"); say("X_WAKEFUL_RESULT", json.dumps([os.environ["WAKEFUL_TASK"], os.environ["WAKEFUL_ARGS"]]))'
+    harness.start(Gateway(agents=[Child("main", python(body))]))
+    told = harness.call("sessions_spawn", task="read this", label="one")
+    assert told["status"] == "accepted", told
+    assert result(harness, told["key"])["result"] == ["read this", "{}"]
+
+
+def test_a_program_outlives_its_monitor_and_is_watched_by_the_next_one(harness: Harness) -> None:
+    body = """
+say("READY")
+if os.environ.get("WAKEFUL_CHECKPOINT_NAME"):
+    say("X_WAKEFUL_RESULT", 1); sys.exit()
+for n in range(1, 600):
+    say("WATCHDOG"); say("X_WAKEFUL_CHECKPOINT", n); time.sleep(0.1)
+    if os.path.exists(sys.argv[1]):
+        time.sleep(600)
+"""
+    hang = harness.directory.root / "hang"
+    program = python(body, alive="notify")
+    harness.start(tree(Command(*program.argv, str(hang), alive="notify")))
+    harness.until(lambda: harness.row("m/p")["checkpoint"])
+    before = harness.row("m/p")
+    harness.kill("m")
+    harness.until(
+        lambda: (row := harness.row("m/p"))["state"] == "running" and row["checkpoint"] != before["checkpoint"]
+    )
+    assert harness.row("m/p")["pid"] == before["pid"]
+    hang.touch()
+    assert result(harness)["result"] == 1
+    assert harness.call("incidents")[0]["verdict"] == "loop_blocked"
+
+
+def test_a_program_whose_store_is_away_waits_for_it_and_loses_nothing(harness: Harness) -> None:
+    body = """
+say("READY")
+for n in range(1, 31):
+    say("X_WAKEFUL_STATE", n); say("X_WAKEFUL_CHECKPOINT", n); time.sleep(0.03)
+say("X_WAKEFUL_RESULT", 30)
+"""
+    harness.start(tree(python(body)))
+    harness.until(lambda: harness.row("m/p")["checkpoint"])
+    harness.kill("store")
+    assert result(harness)["result"] == 30
+    assert [row["name"] for row in harness.events("m/p", "checkpoint")] == [str(n) for n in range(1, 31)]

@@ -8,37 +8,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wakeful.rules import notify
-from wakeful.rules.notify import Said, read, read_line
+from wakeful.rules import news, notify
+from wakeful.rules.news import Said
+from wakeful.rules.notify import read, read_line
 
 TABLE: dict[bytes, Said | None] = {
-    b"READY=1": notify.Ready(),
+    b"READY=1": news.Ready(),
     b"READY=0": None,
-    b"RELOADING=1": notify.Note("reloading"),
-    b"STOPPING=1": notify.Note("stopping"),
-    b"STATUS=Serving 3 pages": notify.Note("Serving 3 pages"),
-    b"ERRNO=2": notify.Errno(2),
-    b"WATCHDOG=1": notify.Alive(),
-    b"WATCHDOG=trigger": notify.Hung(),
-    b"WATCHDOG_USEC=20000000": notify.AliveWithin(20.0),
-    b"EXTEND_TIMEOUT_USEC=1500000": notify.Extend(1.5),
-    b"EXTEND_TIMEOUT_USEC=0": notify.Extend(0.0),
-    b"MAINPID=4711": notify.MainPid(4711),
-    b"BARRIER=1": notify.Barrier(),
-    b"X_WAKEFUL_PROGRESS=3/10": notify.Progress(3, 10, None),
-    b"X_WAKEFUL_PROGRESS=3 / 10 pages": notify.Progress(3, 10, "pages"),
-    b"X_WAKEFUL_PROGRESS=3": notify.Progress(3, None, None),
-    b"X_WAKEFUL_PROGRESS=3rd page": notify.Progress(None, None, "3rd page"),
-    b"X_WAKEFUL_PROGRESS=": notify.Progress(None, None, None),
-    b'X_WAKEFUL_STATE={"n": 1}': notify.State('{"n": 1}'),
-    b"X_WAKEFUL_STATE=/tmp/state.json": notify.State("/tmp/state.json"),
-    b"X_WAKEFUL_CHECKPOINT=scraped": notify.Checkpoint("scraped"),
-    b'X_WAKEFUL_RESULT={"ok": true}': notify.Result('{"ok": true}'),
-    b"X_WAKEFUL_WAITING=1": notify.Waiting(True),
-    b"X_WAKEFUL_WAITING=": notify.Waiting(False),
-    b'X_WAKEFUL_REPLY={"id": "a", "text": "yes"}': notify.Reply("a", "yes"),
-    b"STATUS=k=v": notify.Note("k=v"),
-    b"READY=1\r": notify.Ready(),
+    b"RELOADING=1": news.Note("reloading"),
+    b"STOPPING=1": news.Note("stopping"),
+    b"STATUS=Serving 3 pages": news.Note("Serving 3 pages"),
+    b"ERRNO=2": news.Errno(2),
+    b"WATCHDOG=1": news.Alive(),
+    b"WATCHDOG=trigger": news.Hung(),
+    b"WATCHDOG_USEC=20000000": news.AliveWithin(20.0),
+    b"EXTEND_TIMEOUT_USEC=1500000": news.Extend(1.5),
+    b"EXTEND_TIMEOUT_USEC=0": news.Extend(0.0),
+    b"MAINPID=4711": news.MainPid(4711),
+    b"BARRIER=1": news.Barrier(),
+    b"X_WAKEFUL_PROGRESS=3/10": news.Progress(3, 10, None),
+    b"X_WAKEFUL_PROGRESS=3 / 10 pages": news.Progress(3, 10, "pages"),
+    b"X_WAKEFUL_PROGRESS=3": news.Progress(3, None, None),
+    b"X_WAKEFUL_PROGRESS=3rd page": news.Progress(None, None, "3rd page"),
+    b"X_WAKEFUL_PROGRESS=": news.Progress(None, None, None),
+    b'X_WAKEFUL_STATE={"n": 1}': news.State('{"n": 1}'),
+    b"X_WAKEFUL_STATE=/tmp/state.json": news.State("/tmp/state.json"),
+    b"X_WAKEFUL_CHECKPOINT=scraped": news.Checkpoint("scraped"),
+    b'X_WAKEFUL_RESULT={"ok": true}': news.Result('{"ok": true}'),
+    b"X_WAKEFUL_WAITING=1": news.Waiting(True),
+    b"X_WAKEFUL_WAITING=": news.Waiting(False),
+    b'X_WAKEFUL_REPLY={"id": "a", "text": "yes"}': news.Reply("a", "yes"),
+    b"STATUS=k=v": news.Note("k=v"),
+    b"READY=1\r": news.Ready(),
     b"": None,
     b"hello": None,
     b"MONOTONIC_USEC=5": None,
@@ -74,18 +75,18 @@ def test_each_key_means_what_its_manual_says(line: bytes) -> None:
 )
 def test_nonsense_is_refused_with_a_reason(line: bytes, why: str) -> None:
     said = read_line(line)
-    assert isinstance(said, notify.Refused)
+    assert isinstance(said, news.Refused)
     assert why in said.why
 
 
 def test_a_datagram_has_a_key_a_line_and_its_state_comes_before_the_checkpoint_that_needs_it() -> None:
     said = read(b"BARRIER=1\nX_WAKEFUL_CHECKPOINT=a\nX_WAKEFUL_STATE=[1]\nREADY=1\nSTATUS=x\n")
     assert said == [
-        notify.State("[1]"),
-        notify.Checkpoint("a"),
-        notify.Ready(),
-        notify.Note("x"),
-        notify.Barrier(),
+        news.State("[1]"),
+        news.Checkpoint("a"),
+        news.Ready(),
+        news.Note("x"),
+        news.Barrier(),
     ]
 
 
@@ -107,7 +108,7 @@ def test_no_value_does_more_than_being_refused(key: bytes, value: bytes) -> None
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=20))
 def test_every_json_value_comes_through_as_a_state(value: object) -> None:
     said = read_line(b"X_WAKEFUL_STATE=" + json.dumps(value).encode())
-    assert isinstance(said, notify.State)
+    assert isinstance(said, news.State)
     assert json.loads(notify.json_text(said.text)) == value
 
 
@@ -119,4 +120,4 @@ def test_what_is_no_json_is_told_apart(text: str) -> None:
 
 @given(st.integers(0, 10**15 - 1), st.integers(0, 10**15 - 1))
 def test_progress_comes_back_as_it_was_said(done: int, total: int) -> None:
-    assert read_line(f"X_WAKEFUL_PROGRESS={done}/{total}".encode()) == notify.Progress(done, total, None)
+    assert read_line(f"X_WAKEFUL_PROGRESS={done}/{total}".encode()) == news.Progress(done, total, None)

@@ -1,0 +1,69 @@
+"""What docs/programs.md and docs/service.md say, against the code; and the Node.js example, run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from wakeful import Gateway
+from wakeful.plan import NodePlan
+from wakeful.rules import notify
+from wakeful_runtime.node import Node
+from wakeful_runtime.tree.treefile import load
+
+ROOT = Path(__file__).parents[2]
+PROGRAMS = (ROOT / "docs" / "programs.md").read_text()
+NODE = shutil.which("node")
+
+
+def test_the_keys_in_the_table_are_those_that_are_read() -> None:
+    table = PROGRAMS.split("## What a program says")[1].split("## When")[0]
+    told = set(re.findall(r"`([A-Z_]+)=", table)) - {"KEY", "READY=1 >&$WAKEFUL_FD"}
+    assert told == set(notify.KEYS)
+
+
+def test_the_tree_is_good(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", PROGRAMS, re.DOTALL)
+    (tmp_path / "agents.py").write_text(code)
+    plan = load(f"{tmp_path}/agents.py:tree")
+    monitor = plan.root.children[0].monitor
+    assert monitor is not None and monitor.children[0].kind == "command"
+
+
+class Loaded:
+    """A tree file's plan in the place of its tree, as `wakeful run` has it."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+
+    def plan(self) -> NodePlan:
+        return load(self._target)
+
+
+@pytest.mark.skipif(NODE is None, reason="Node.js is not installed")
+async def test_the_node_example_runs_to_its_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("STEP_MS", "5")
+    tree = cast(Gateway, Loaded(f"{ROOT}/examples/node_agent/tree.py:tree"))
+    async with Node(tree, tmp_path / "n") as client:
+        told = await client.call("sessions_result", {"sessionKey": "readers/papers", "timeoutSeconds": 20})
+    assert told["outcome"] == "ok"
+    assert len(told["result"]) == 20
+
+
+@pytest.mark.skipif(NODE is None, reason="Node.js is not installed")
+def test_the_node_example_runs_as_a_plain_script_too() -> None:
+    agent = ROOT / "examples" / "node_agent" / "agent.js"
+    env = {"PATH": os.environ["PATH"], "STEP_MS": "1"}
+    done = subprocess.run(["node", str(agent)], capture_output=True, text=True, check=True, timeout=60, env=env)
+    assert "X_WAKEFUL_CHECKPOINT=page-5" in done.stdout
+
+
+def test_the_container_starts_the_command_line_as_its_first_process() -> None:
+    text = (ROOT / "examples" / "container" / "Dockerfile").read_text()
+    assert 'ENTRYPOINT ["wakeful"]' in text and 'CMD ["run", "agents.py:tree"]' in text
