@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -118,6 +118,8 @@ class OpenRun:
     Attributes:
         state: `due`: written down, its session not accepted yet; `queued`; `accepted`.
         stopping: its session was asked to stop.
+        since: when it was first seen accepted and not begun.
+        trouble: why its session was not accepted when it was asked for last.
     """
 
     run_id: str
@@ -129,7 +131,8 @@ class OpenRun:
     manual: bool = False
     path: str | None = None
     stopping: bool = False
-    since: float = field(default=0.0)
+    since: float = 0.0
+    trouble: str = ""
 
     def row(self, why: str = "") -> Body:
         """As the store writes it down."""

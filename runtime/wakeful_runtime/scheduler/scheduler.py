@@ -29,6 +29,9 @@ LONGEST_LEAD_S = 30.0
 UNBEGUN_S = 10.0
 """An accepted session that has not begun by then is looked for: somebody may have stopped it while it waited."""
 
+STARTED_S = 8.0
+"""Who asks for a run by hand waits so long for its session; it is asked for on and on."""
+
 _STATES = {"start": "due", "queue": "queued", "replace": "queued"}
 
 
@@ -118,7 +121,8 @@ class Scheduler:
             if run.state == "queued" and job.rule.overlap == "replace":
                 await self._replace(run)
         if run.state == "due":
-            await self._starter.begin(run)
+            await asyncio.wait({self._starter.start(run)}, timeout=STARTED_S)
+            why = run.trouble if run.state == "due" else ""
         return run, why
 
     async def drop(self, job: Job, why: str) -> None:

@@ -61,9 +61,9 @@ class Starter:
         self.starting: set[str] = set()
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def start(self, run: OpenRun) -> None:
-        """Have its session started."""
-        self._beside(self.begin(run))
+    def start(self, run: OpenRun) -> asyncio.Task[None]:
+        """Have its session started, beside; the task ends when it is accepted, or given up."""
+        return self._beside(self._once(run))
 
     def stop(self, run: OpenRun) -> None:
         """Have its session stopped, once."""
@@ -75,8 +75,7 @@ class Starter:
         """Paths of all that is there; nothing is known while the gateway is away, so NodeError passes through."""
         return await self._sessions.paths()
 
-    async def begin(self, run: OpenRun) -> None:
-        """Ask for its session until it is accepted, or too late, or not wanted any more."""
+    async def _once(self, run: OpenRun) -> None:
         if run.run_id in self.starting:
             return
         self.starting.add(run.run_id)
@@ -86,14 +85,15 @@ class Starter:
             self.starting.discard(run.run_id)
 
     async def _begin(self, run: OpenRun) -> None:
-        pause, why = FIRST_PAUSE_S, ""
+        """Ask for its session until it is accepted, or too late, or not wanted any more."""
+        pause = FIRST_PAUSE_S
         while run.run_id in self._book.open:
             job = self._book.jobs.get(run.job_id)
             if job is None:
                 await self._book.close(run, "skipped", "the job was removed")
                 return
             if self._clock() - run.scheduled > max(TRIED_S, job.grace):
-                await self._give_up(run, job, why)
+                await self._give_up(run, job)
                 return
             try:
                 async with self._slots:
@@ -101,14 +101,14 @@ class Starter:
                 if told.get("status") == "accepted":
                     await self._begun(run, job, str(told["path"]))
                     return
-                why = str(told.get("error"))
+                run.trouble = str(told.get("error"))
             except NodeError as error:
-                why = str(error)
-            self._log.warning("not started yet", run=run.run_id, why=why)
+                run.trouble = str(error)
+            self._log.warning("not started yet", run=run.run_id, why=run.trouble)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
-    async def _give_up(self, run: OpenRun, job: Job, why: str) -> None:
+    async def _give_up(self, run: OpenRun, job: Job) -> None:
         """Too late: unless the session is there already, asked for by a scheduler that could not write that down."""
         begun = {row["run_id"]: f"sessions/{run.run_id}" for row in await self._book.looked_at() if row["run_began_at"]}
         try:
@@ -120,7 +120,7 @@ class Starter:
         if path is not None:
             await self._begun(run, job, path)
             return
-        told = f"it could not be started: {why}" if why else "nobody was there to start it"
+        told = f"it could not be started: {run.trouble}" if run.trouble else "nobody was there to start it"
         await self._book.close(run, "missed", told)
         self._chronicle.run(job, "missed", run, told)
 
@@ -131,10 +131,11 @@ class Starter:
         await self._book.begun(run, path)
         self._chronicle.run(job, "fired", run)
 
-    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+    def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -124,8 +124,7 @@ class CronVerbs:
         run, why = await self._scheduler.fire_now(job)
         key = f"agent:{run.agent}:session:{run.run_id}"
         told = {"jobId": job.id, "runId": run.run_id, "key": key, "childSessionKey": key, "path": run.path}
-        status = {"accepted": "accepted", "queued": "queued", "skipped": "skipped"}.get(run.state, "error")
-        return {"status": status, **told, "why": why}
+        return {"status": "accepted" if run.state == "due" else run.state, **told, "why": why}
 
     async def _runs(self, args: Body) -> list[Body]:
         name = _name(args)
