@@ -61,19 +61,26 @@ class Spawn(Arguments):
 
 
 class Target(Arguments):
-    """Which session: its key or its label; either may hold either."""
+    """Which session: its key, its label or its path; each may hold any of them."""
 
     foreign: ClassVar[Collection[str]] = CALL_FOREIGN
     sessionKey: Named | None = None
     label: Named | None = None
+    path: Named | None = None
 
 
 class Send(Target):
     """A text for a session's inbox. `checkpoint:NAME` records the progress marker NAME."""
 
     of = "sessions_send"
-    message: Text
+    foreign: ClassVar[Collection[str]] = CALL_FOREIGN | {"agentId"}
+    message: Annotated[str, Field(max_length=100_000)]
     timeoutSeconds: Wait | None = None
+    deadlineSeconds: float | None = Field(default=None, ge=0, lt=1e9, description="Not delivered later than that.")
+    idempotencyKey: Named | None = Field(
+        default=None, description="The same one is the same text: send it again to wait for its reply again."
+    )
+    sender: Named | None = Field(default=None, description="Who says it; what the session sees.")
 
 
 class Stop(Target):

@@ -9,6 +9,7 @@ from typing import Any
 from wakeful.errors import NodeError
 from wakeful_runtime.gateway.naming import find_row
 from wakeful_runtime.gateway.nodeplan import SESSIONS
+from wakeful_runtime.gateway.refusals import NoSuch
 from wakeful_runtime.store.client import StoreClient, StoreRefused
 from wakeful_runtime.supervision.child import Body
 
@@ -74,7 +75,7 @@ class Targets:
         run_id = run_of_key(name)
         run = await self.run(run_id=run_id) if run_id else await self._last(name)
         if run is None:
-            raise NodeError(f"there is no session {name!r}, and there was none")
+            raise NoSuch(f"there is no session {name!r}, and there was none")
         return Target(run["path"], run["run_id"], None)
 
     async def _last(self, name: str) -> Body | None:

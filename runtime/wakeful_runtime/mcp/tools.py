@@ -22,7 +22,7 @@ Schema = dict[str, Any]
 
 
 class Mark(Target):
-    """A progress marker for a session."""
+    """A marker for a session."""
 
     of = "checkpoint"
     foreign = ()
@@ -106,7 +106,7 @@ _ALL = (
     _of_verb(
         "sessions_send",
         "Put a text into a session's inbox. With timeoutSeconds (at most 60) wait for its reply; status `timeout`: "
-        "the text was delivered and no reply came yet, so don't send it again.",
+        "the text is on its way and no reply came yet; to wait again send it again with the same idempotencyKey.",
     ),
     _of_verb(
         "sessions_list",
@@ -144,7 +144,7 @@ _ALL = (
         "sessions_send",
         Mark,
         Sent,
-        "Record a progress marker for a session: it counts as the session's own progress. Use it when a step is done.",
+        "Record a named marker for a session, such as drafts-done; session_status shows the last one as `mark`.",
     ),
 )
 
