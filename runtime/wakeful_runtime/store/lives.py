@@ -64,7 +64,7 @@ def begin_life(
     known = work.db.row("SELECT * FROM paths WHERE path = ?", path)
     if known is not None and incarnation <= known["incarnation"]:
         return _begun_before(work, known, incarnation)
-    record = None if known is None or new_run else work.db.one("SELECT * FROM runs WHERE no = ?", known["run_no"])
+    record = None if known is None or new_run else work.db.row("SELECT * FROM runs WHERE no = ?", known["run_no"])
     if record is not None and record["outcome"] is not None:
         raise Refusal(
             "finished",
