@@ -20,7 +20,7 @@ Body = dict[str, Any]
 
 EVERY_S = 5.0
 STILL_S = 30.0
-"""A scheduler turns at least once a second."""
+"""A scheduler turns at least once in ten seconds, with jobs once a second."""
 
 SCHEDULER = "scheduler"
 VERDICT = "stands_still"
@@ -74,13 +74,14 @@ class DeadMan:
 
     async def look(self) -> None:
         """One look. Who was held up himself, or has no store to speak of, accuses nobody."""
-        now, before = self._clock(), self._looked_at
+        now, before, turns = self._clock(), self._looked_at, False
         self._looked_at = now
         try:
             told = await self._call("beat")
         except (NodeError, TimeoutError) as error:
             why = f"it does not answer ({error})" if str(error) else "it does not answer"
         else:
+            turns = float(told["turned_s"]) < STILL_S / 2
             self._turned_at = max(self._turned_at, self._clock() - float(told["turned_s"]))
             why = "it answers, and decides about nothing"
         if now - before > 3 * EVERY_S or self._store.away_for() > 0:
@@ -88,7 +89,7 @@ class DeadMan:
         still = self._clock() - self._turned_at
         if still > STILL_S:
             await self._still(still, why)
-        elif still < 2 * EVERY_S:
+        elif turns:
             await self._well()
 
     async def _still(self, still: float, why: str) -> None:

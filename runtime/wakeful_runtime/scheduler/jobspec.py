@@ -131,7 +131,11 @@ def declared(plan: JobPlan, defaults: Defaults) -> Body:
     return {
         "name": plan.name,
         "schedule": schedule,
-        "payload": {"kind": "agentTurn", "message": plan.task, "timeoutSeconds": plan.timeout or 0},
+        "payload": {
+            "kind": "agentTurn",
+            "message": plan.task,
+            **({} if plan.timeout is None else {"timeoutSeconds": plan.timeout}),
+        },
         "sessionTarget": "isolated",
         "agentId": plan.agent,
         "misfire": plan.misfire,
@@ -198,11 +202,10 @@ def _payload(given: Mapping[str, Any]) -> Body:
     message = given.get("message")
     if not isinstance(message, str) or not 0 < len(message) <= LONGEST_MESSAGE:
         raise NodeError("cron: payload: message is required: what should the session do?")
-    return {
-        "kind": kind,
-        "message": message,
-        "timeoutSeconds": _seconds(given.get("timeoutSeconds") or 0, "cron: payload: timeoutSeconds"),
-    }
+    payload: Body = {"kind": kind, "message": message}
+    if given.get("timeoutSeconds") is not None:  # without it, the agent's run_timeout
+        payload["timeoutSeconds"] = _seconds(given["timeoutSeconds"], "cron: payload: timeoutSeconds")
+    return payload
 
 
 def _name(value: object) -> str:

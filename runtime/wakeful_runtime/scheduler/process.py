@@ -26,6 +26,9 @@ Body = dict[str, Any]
 LOOK_S = 1.0
 """The longest time between looks at the wall clock, which may be set meanwhile, and at runs that are open."""
 
+IDLE_S = 10.0
+"""The same where there is no job; adding one rings."""
+
 SPAWN_S = 30.0
 
 
@@ -111,7 +114,8 @@ async def _turns(place: Place, scheduler: Scheduler, starter: Starter, bell: asy
                 await scheduler.follow()
             beat.turned()
             ping.turned()
-            wait = LOOK_S if at is None else min(LOOK_S, max(0.0, at - time.time()))
+            look = LOOK_S if scheduler.book.jobs or scheduler.book.open else IDLE_S
+            wait = look if at is None else min(look, max(0.0, at - time.time()))
             rung = asyncio.ensure_future(bell.wait())
             events: set[asyncio.Future[Any]] = {stopping, rung, starter.failed}
             await asyncio.wait(events, timeout=wait, return_when=asyncio.FIRST_COMPLETED)

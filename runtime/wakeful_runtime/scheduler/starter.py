@@ -156,10 +156,12 @@ class Starter:
 
 def _asked(run: OpenRun, job: Job) -> Body:
     payload = job.spec["payload"]
-    return {
+    asked: Body = {
         "task": payload["message"],
         "agentId": run.agent,
         "runId": run.run_id,
         "notBefore": run.scheduled,
-        "runTimeoutSeconds": payload["timeoutSeconds"],
     }
+    if "timeoutSeconds" in payload:
+        asked["runTimeoutSeconds"] = payload["timeoutSeconds"]
+    return asked

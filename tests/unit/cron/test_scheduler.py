@@ -30,7 +30,14 @@ async def test_the_session_is_asked_for_ahead_and_begins_at_its_time(world: Worl
     await world.add()
     await world.pass_time(59.5, step=0.5, outcome=None)
     assert [args["notBefore"] for args in world.asked] == [START + 60.0]
-    assert world.asked[0]["task"] == "go"
+    assert (world.asked[0]["task"], "runTimeoutSeconds" in world.asked[0]) == ("go", False)
+
+
+@pytest.mark.parametrize("seconds", [0, 90])
+async def test_the_jobs_own_time_limit_stands_in_place_of_the_agents(world: World, seconds: int) -> None:
+    await world.add(payload={"kind": "agentTurn", "message": "go", "timeoutSeconds": seconds})
+    await world.pass_time(61.0)
+    assert world.asked[0]["runTimeoutSeconds"] == seconds
 
 
 @pytest.mark.parametrize("after", [False, True])
