@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from wakeful.errors import NodeError
-from wakeful_runtime.clients.client import AGAIN_S, CALL_S, READ_ONLY, NoNode, runs_in
+from wakeful_runtime.clients.asking import asking
+from wakeful_runtime.clients.client import CALL_S, NoNode, runs_in
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.transport.callsaside import AsyncCallClient
 
@@ -45,15 +46,14 @@ class Calling:
             NoNode: none runs there.
             CodecError: the arguments can't travel.
         """
-        waits = float(args.get("timeoutSeconds") or 0)
         if not runs_in(self._directory):
             raise self._no_node()
-        again = AGAIN_S if verb in READ_ONLY and not waits else None
-        answer = await self._calls.call(verb, args, timeout + waits, again=again)
+        asked = asking(verb, args, timeout)
+        answer = await self._calls.call(verb, asked.args, asked.within, again=asked.again)
         if answer is None:
             if not runs_in(self._directory):
                 raise self._no_node()
-            raise NoAnswer(f"{verb}: no answer within {timeout + waits:g} s; `wakeful status` says what is wrong")
+            raise NoAnswer(f"{verb}: no answer within {asked.within:g} s; `wakeful status` says what is wrong")
         if not answer.get("ok"):
             raise CallRefused(str(answer.get("why")), str(answer.get("code") or "refused"))
         return answer.get("value")

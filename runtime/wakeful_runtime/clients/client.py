@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from wakeful.errors import NodeError
 from wakeful_runtime.clients.answers import Spawned, outcome_of, spawn_arguments, spawned
+from wakeful_runtime.clients.asking import asking
 from wakeful_runtime.directory import NodeDirectory, default_directory
 from wakeful_runtime.init import locks
 from wakeful_runtime.transport.calls import CallClient
@@ -19,35 +19,7 @@ if TYPE_CHECKING:
     from wakeful_runtime.clients.outsider import Outsider
     from wakeful_runtime.clients.sideloop import SideLoop
 
-READ_ONLY = frozenset(
-    [
-        "alerts",
-        "alive",
-        "ps",
-        "tree",
-        "status",
-        "resolve",
-        "review",
-        "events",
-        "checkpoints",
-        "incidents",
-        "why",
-        "sessions_list",
-        "session_status",
-        "sessions_history",
-        "sessions_result",
-    ]
-)
-"""Verbs that may be asked again when an answer is late (the gateway was replaced)."""
-
 CALL_S = 10.0
-AGAIN_S = 1.0
-_AGAIN_WAITING_S = 5.0
-"""The gateway may be replaced while a call waits in it."""
-
-
-def _repeatable(verb: str, args: dict[str, Any]) -> bool:
-    return verb in READ_ONLY or verb == "sessions_send" or (verb == "sessions_spawn" and "runId" in args)
 
 
 class NoNode(NodeError):
@@ -99,17 +71,15 @@ class Client:
             NodeError: the node refuses, or did not answer within `timeout` seconds.
             NoNode: it went away meanwhile.
         """
-        asked = dict(args or {})
-        if verb == "sessions_send":
-            asked.setdefault("idempotencyKey", uuid.uuid4().hex)  # asked again it is the same text
-            asked |= {} if self._sender is None else {"sender": asked.get("sender", self._sender)}
-        waits = float(asked.get("timeoutSeconds") or 0)
-        again = (_AGAIN_WAITING_S if waits else AGAIN_S) if _repeatable(verb, asked) else None
-        answer = self._calls.call(verb, asked, timeout + waits, again=again)
+        given = dict(args or {})
+        if verb == "sessions_send" and self._sender is not None:
+            given.setdefault("sender", self._sender)
+        asked = asking(verb, given, timeout)
+        answer = self._calls.call(verb, asked.args, asked.within, again=asked.again)
         if answer is None:
             if not runs_in(self.directory):
                 raise NoNode(f"no node runs in {self.directory.root} any more")
-            raise NodeError(f"{verb}: no answer within {timeout + waits:g} s; `wakeful status` says what is wrong")
+            raise NodeError(f"{verb}: no answer within {asked.within:g} s; `wakeful status` says what is wrong")
         if not answer.get("ok"):
             raise NodeError(str(answer.get("why")))
         return answer.get("value")
