@@ -37,6 +37,7 @@ DEATHS_AT_ONCE = 5
 DEATHS_WITHIN_S = 10.0
 NODE_DIED = "the node died as a whole"
 """How init, and its keeper, ended, if what they left says that they did not stop in order."""
+STOPPED = "it was stopped by a signal; killed"
 ENDS_KEPT = 50
 """Ends of init that every later init tells of; far more than can happen before a gateway has heard of them."""
 ORDERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -215,6 +216,10 @@ class Keeper:
         """Ask init whether it runs; one that stays silent while we ran is replaced."""
         self._ping = self._loop.later(PING_S, self._look)
         now = time.monotonic()
+        stat = read_stat(self._init.pid) if self._init is not None else None
+        if stat is not None and stat.state == "T":  # one that another keeper forked: nobody tells this one of it
+            self._kill_init(STOPPED)
+            return
         if self._unanswered is None:
             self._unanswered = now
             if self._link is not None:
@@ -249,7 +254,7 @@ class Keeper:
         for pid, word in init.stop_changes():
             if self._own and self._init is not None and pid == self._init.pid:
                 if word == "stopped":
-                    self._kill_init("it was stopped by a signal; killed")
+                    self._kill_init(STOPPED)
             elif self._link is not None:
                 self._link.push(word, pid=pid)
         if self._own and self._init is not None:

@@ -97,14 +97,19 @@ def of_ledger(losses: Losses, books: dict[str, list[Line]], calls: list[Call]) -
 
 
 def of_journal(losses: Losses, faults: list[Fault], journal: list[dict[str, Any]]) -> None:
-    """Every death the monkey caused is told; of init and keeper, as many as there were."""
-    told = {(row["path"], row["incarnation"]) for row in journal if row["event"] == "exited"}
+    """Every death the monkey caused is told; of init and keeper, as many as there were.
+
+    A life that was killed before it was told GO has not begun: its end is a `launch_failed`. An init that was stopped
+    while it had no keeper, and killed later, died once.
+    """
+    ends = ("exited", "launch_failed")
+    told = {(row["path"], row["incarnation"]) for row in journal if row["event"] in ends}
     for fault in faults:
         if not fault.sure or fault.role in ("init", "keeper") or (fault.path, fault.incarnation) in told:
             continue
         losses.not_in_journal.append(f"{fault.how} {fault.path}#{fault.incarnation} (pid {fault.pid}, {fault.at:.3f})")
     for role in ("init", "keeper"):
-        deaths = [fault for fault in faults if fault.role == role and not (role == "keeper" and fault.how == "stop")]
+        deaths = {fault.pid for fault in faults if fault.role == role and (role == "init" or fault.how != "stop")}
         found = sum(1 for row in journal if row["event"] == "exited" and row["path"] == role)
         if found < len(deaths):
             losses.not_in_journal.append(f"{role}: died {len(deaths)} times, {found} are told")

@@ -92,6 +92,17 @@ def test_a_gateway_that_was_stopped_while_init_was_away_is_replaced_at_once(node
     assert time.monotonic() - began < 5.0
 
 
+def test_an_init_that_is_stopped_under_a_later_keeper_is_replaced_at_once(node: Witness) -> None:
+    node.harness.keeper().kill()
+    node.harness.keeper().wait()
+    node.harness.start(node.tree)
+    node.signal("init", signal.SIGSTOP)
+    began = time.monotonic()
+    node.replaced("init")
+    assert time.monotonic() - began < 5.0
+    node.survives("init")
+
+
 def test_a_gateway_that_dies_again_is_replaced_at_once_if_it_had_stood() -> None:
     young = Young(InitTiming())
     assert [young.pause("ended", 0.0) for _ in range(4)] == [0.0, 0.1, 0.2, 0.4]
