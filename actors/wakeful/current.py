@@ -9,17 +9,28 @@ from typing import Any, TypeVar, overload
 from wakeful import present
 from wakeful.actor import Living
 from wakeful.blocking import BlockingSession
+from wakeful.life import Kept
 from wakeful.session import Session
 
 A = TypeVar("A", bound=Living)
 
 
+_NOTHING = Kept("plain", None)
+"""A stand-in knows no type to keep a state by, and keeps none."""
+
+
 class Script(Session[Any]):
     """Stands in for an async session outside a node: it only logs."""
+
+    async def checkpoint(self, name: str, state: Any = None) -> int:
+        return await self.life.save(name, _NOTHING, 1)
 
 
 class BlockingScript(BlockingSession[Any]):
     """Stands in for a blocking session outside a node: it only logs."""
+
+    def checkpoint(self, name: str, state: Any = None) -> int:
+        return self.life.call(self.life.save(name, _NOTHING, 1))
 
 
 @overload

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,17 @@ def test_the_same_file_runs_as_a_plain_script(tmp_path: Path) -> None:
     assert done.stdout == "HELLO deep\n"
     for word in ("checkpoint name='greeted'", "progress done=1", "lease what='tool'", "note='blocking'"):
         assert word in done.stderr
+
+
+@dataclass
+class Notes:
+    words: list[str]
+
+
+async def test_a_stand_in_takes_a_state_of_any_type() -> None:
+    assert await wakeful.current().checkpoint("typed", Notes(["a"])) > 0
+    blocking = wakeful.current(BlockingSession)
+    assert await asyncio.to_thread(blocking.checkpoint, "typed", Notes(["a"])) > 0
 
 
 async def test_with_a_loop_the_stand_in_is_awaited() -> None:
