@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.patience import scenes
 from tests.patience.world import CannotPlay, FakeTime, WallClock
 from tests.system.node.conftest import Harness
+from tests.system.scenes.conftest import QUICK
 
 from wakeful import Heartbeat
 from wakeful_runtime.directory import NodeDirectory
@@ -27,14 +28,14 @@ CALM = Heartbeat(every=2.0, timeout=10.0, progress=60.0)
 Scene = Callable[[Harness, Path], scenes.Why]
 
 
-def by(clock: Callable[[Path], WallClock]) -> Scene:
+def by(clock: Callable[[Path], WallClock], heartbeat: Heartbeat = QUICK) -> Scene:
     """The clock scene by one of the two ways to fake a clock."""
 
     def play(harness: Harness, folder: Path) -> scenes.Why:
         stepped = clock(folder)
         os.environ |= stepped.environment
         try:
-            return scenes.clock_stepped(harness, stepped, 10.0)
+            return scenes.clock_stepped(harness, stepped, 10.0, heartbeat)
         finally:
             for name in stepped.environment:
                 del os.environ[name]
@@ -61,7 +62,7 @@ SCENES: dict[str, tuple[str, Scene]] = {
         lambda node, _: scenes.node_stopped(node, 60.0, first="sessions"),
     ),
     "clock": ("the wall clock an hour ahead, two back, and right again: a clock of our own", by(WallClock)),
-    "faketime": ("the same by libfaketime", by(FakeTime)),
+    "faketime": ("the same by libfaketime", by(FakeTime, CALM)),
     "import": (
         "an import of 20 s, in both lives",
         lambda node, _: scenes.slow_import(node, 20.0, os.environ.__setitem__),

@@ -119,9 +119,9 @@ def node_stopped(harness: Harness, seconds: float, *, first: str = "keeper") -> 
     return why
 
 
-def clock_stepped(harness: Harness, clock: WallClock, seconds: float) -> Why:
+def clock_stepped(harness: Harness, clock: WallClock, seconds: float, heartbeat: Heartbeat = QUICK) -> Why:
     """The node's wall clock jumps an hour ahead, two back, and to where it was."""
-    harness.start(walkers(2))
+    harness.start(walkers(2, heartbeat))
     before = begun(harness, 2)
     for offset in (HOUR, -HOUR, 0):
         clock.set(offset)

@@ -55,16 +55,17 @@ def test_an_incident_is_five_lines() -> None:
     assert lines[1:] == [
         "  what: the event loop has not turned for 80 s",
         "  where: agents.py:40 in fetch",
-        "  done: restart; recovered: incarnation 4 made progress",
+        "  done: ended and restarted; recovered: life 4 made progress",
         "  next: nothing to do; all of it: wakeful incidents research/weekly#3 --markdown",
     ]
 
 
 def test_what_is_healthy_is_five_lines_too() -> None:
     lines = why_lines(why(ROW, None, LIFE, now=NOW))
-    assert lines[0].startswith("research/weekly, life 4: running, healthy since ")
+    assert lines[0].startswith("research/weekly, life 4: running, healthy; began at ")
     assert (
-        lines[2] == "  seen: answered 0.4 s ago at agents.py:38 in fetch, got on 3.0 s ago, checkpoint 'scraped', 42 MB"
+        lines[2]
+        == "  seen: answered 0.4 s ago at agents.py:38 in fetch, made progress 3.0 s ago, checkpoint 'scraped', 42 MB"
     )
     assert lines[3:] == [
         "  done: nothing: nothing is wrong with it",

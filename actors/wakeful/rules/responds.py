@@ -100,7 +100,7 @@ def starved(case: Case, window: Window) -> Finding | None:
     if now >= window.alibi_end:
         return None
     wall = now - window.start
-    lost = starvation.waited(looks, window.start)
+    lost = starvation.lost_of(wall, looks, window.start)
     wants = starvation.wants_cpu(looks, window.start)
     missing = window.limit * EFFECTIVE - (wall - lost)
     if missing <= 0 and not wants:

@@ -29,6 +29,18 @@ def waited(looks: tuple[Look, ...], since: float) -> float:
     return max(0.0, min(apart, max(delays)))
 
 
+def lost_of(wall: float, looks: tuple[Look, ...], since: float) -> float:
+    """Of a silence of `wall` seconds that began at `since`, how much it waited for a CPU.
+
+    Before the first look nobody looked: if the looks cover most of the silence, that time is taken to be like the rest.
+    """
+    first, last = _span(looks, since)
+    lost = waited(looks, since)
+    if first is None or last is None or last.at - first.at < wall / 2:
+        return lost
+    return min(wall, lost * wall / (last.at - first.at))
+
+
 def wants_cpu(looks: tuple[Look, ...], since: float) -> bool:
     """Whether the control thread, or the one that brings its messages, waits for a CPU now and hardly got one since.
 

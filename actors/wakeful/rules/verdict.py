@@ -12,7 +12,7 @@ from wakeful.exits import Verdict
 from wakeful.policy import Heartbeat
 from wakeful.rules import starvation, words
 from wakeful.rules.case import Agenda, Case, Finding, Window
-from wakeful.rules.facts import Facts
+from wakeful.rules.facts import Answer, Facts
 from wakeful.rules.judgement import Judgement
 from wakeful.rules.leases import GRACE, excused_until, overdue
 from wakeful.rules.programs import unwell
@@ -21,6 +21,9 @@ from wakeful.rules.responds import blocked, silent
 
 _STORE_RETRY = 1.0
 _SHORTEST = 0.01
+
+BRIEF = 1.0
+"""Seconds a wait for the store may take until people are told of it."""
 
 STARTUP_NOISE = 0.1
 """Share of `startup` a life may wait for a CPU without being called starved."""
@@ -207,7 +210,7 @@ def _calm(case: Case) -> Finding:
     pulse = facts.answer.pulse
     if pulse.lease is not None:
         return Finding(Verdict.WAITING, pulse.lease.since, 0.0, words.leased(pulse.lease, now), suspect=False)
-    if pulse.progress_stands and facts.kind not in ("actor", "node"):
+    if pulse.progress_stands and not _brief(facts.answer) and facts.kind not in ("actor", "node"):
         return Finding(Verdict.WAITING, facts.answer.at, 0.0, words.waiting(pulse.waiting_for), suspect=False)
     began = clock(facts)
     if began is not None and facts.pace.slow(now - facts.doubt.lost_since(began)):
@@ -219,6 +222,12 @@ def _calm(case: Case) -> Finding:
     if facts.answer.loop_age > 0 or (facts.probe and now - facts.probe.sent_at > case.policy.timeout / 4):
         return Finding(Verdict.BUSY, facts.answer.at - facts.answer.loop_age, 0.0, words.BUSY, suspect=False)
     return Finding(Verdict.HEALTHY, now, 0.0, words.HEALTHY, suspect=False)
+
+
+def _brief(answer: Answer) -> bool:
+    """Each checkpoint waits for the store for a moment: too short to be shown as a wait."""
+    pulse = answer.pulse
+    return pulse.waiting_for == "store" and pulse.waits_since is not None and answer.at - pulse.waits_since < BRIEF
 
 
 def _held(case: Case, found: Finding) -> Finding:

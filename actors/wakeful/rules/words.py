@@ -46,6 +46,28 @@ def exited(report: ExitReport | None) -> str:
     return f"it exited with status {report.code}"
 
 
+_ENDED = {
+    "error": "its code raised {}",
+    "fatal": "it gave up: {}",
+    "budget": "its budget is spent: {}",
+    "start_failed": "it did not start: {}",
+    "killed": "{}",
+    "exited": "{}",
+    "oom": "{}",
+    "unknown": "{}",
+}
+
+
+def ended(kind: str, what: str) -> str:
+    """An end nobody ordered, as a sentence.
+
+    Args:
+        kind: of the ExitReason.
+        what: its line; empty: the kind alone is known.
+    """
+    return _ENDED.get(kind, f"{kind}: {{}}").format(what) if what else f"it ended: {kind}"
+
+
 def stopped(took: float, limit: float, *, traced: bool) -> str:
     by = "a debugger holds it" if traced else "a signal stopped it (SIGSTOP or the like)"
     return f"{by}: nothing of it has run for {span(took)} (limit {span(limit)})"
@@ -119,7 +141,7 @@ def overdue(lease: Lease, now: float) -> str:
 
 
 def no_progress(took: float, limit: float, *, actor: bool, judged: bool) -> str:
-    what = "the message in hand is not done" if actor else "no act of its own (checkpoint, progress, end of a lease)"
+    what = "the message in hand is not done" if actor else "no checkpoint, progress() or end of a lease"
     end = "" if judged else "; it never reported progress and no limit was chosen, so it is left alone"
     return f"{what} for {span(took)} (limit {span(limit)}){end}"
 

@@ -6,6 +6,7 @@ is no recovery).
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +22,10 @@ Row = Mapping[str, Any]
 
 _LINES = 5
 _DAY_LINES = 10
-_AGES = {"beat_age_s": "answered", "progress_age_s": "got on"}
+_AGES = {"beat_age_s": "answered", "progress_age_s": "made progress"}
+_ACTIONS = {"restart": "ended and restarted", "review": "parked", "stop": "stopped", "alert": "people were told"}
+_LIFE = re.compile(r"\bincarnation (\d+)\b")
+_ENDED_ITSELF = frozenset({"exited", "oom", "start_failed"})
 _WELL = frozenset({"healthy", "waiting", "busy", "starting"})
 _WIDE = 200
 _MUTE = {"T": "stopped", "t": "stopped", "D": "stuck in the kernel", "gone": "gone", "Z": "gone", "X": "gone"}
@@ -99,7 +103,7 @@ def day_lines(rows: Sequence[Row]) -> list[str]:
     lines: list[str] = []
     for row in rows[:_DAY_LINES]:
         what = _one_line(row.get("what") or _mapping(row, "facts").get("words") or "")
-        outcome = f" → {_one_line(row['outcome'])}" if row.get("outcome") else ""
+        outcome = f" → {_lives(row['outcome'])}" if row.get("outcome") else ""
         at = clock(row.get("since") or row.get("at") or "")
         text = f"{at}  {row.get('path')}: {row.get('verdict')}, {what}{outcome}"
         waits = str(row.get("next") or "").startswith("wakeful resume")
@@ -159,8 +163,8 @@ def _head(row: Row) -> str:
     since = row.get("since") or row.get("at") or row.get("opened_at")
     at = clock(since) if since else "?"
     if not (row.get("action") or row.get("incident") or row.get("id")):
-        state = ", ".join(str(row[key]) for key in ("state", "verdict") if row.get(key))
-        return f"{row.get('path')}{life}: {state}{f' since {at}' if since else ''}"
+        state = ", ".join(dict.fromkeys(str(row[key]) for key in ("state", "verdict") if row.get(key)))
+        return f"{row.get('path')}{life}: {state}{f'; began at {at}' if since else ''}"
     found = facts.get("detected_s")
     limit = thresholds.get("seconds", facts.get("seconds"))
     took = f", found after {span(float(found))}" if found else ""
@@ -171,7 +175,9 @@ def _head(row: Row) -> str:
 
 def _seen(row: Row) -> str:
     facts = _mapping(row, "facts")
-    told = [f"{word} {span(float(facts[key]))} ago" for key, word in _AGES.items() if facts.get(key) is not None]
+    waits = row.get("verdict") == "waiting"  # its progress clock stands still
+    ages = {key: word for key, word in _AGES.items() if facts.get(key) is not None and not (waits and "prog" in key)}
+    told = [f"{word} {span(float(facts[key]))} ago" for key, word in ages.items()]
     told = [f"{told[0]} at {facts['line']}", *told[1:]] if told and facts.get("line") else told
     told += [f"checkpoint {facts['checkpoint']!r}"] if facts.get("checkpoint") else []
     told += [f"{facts['memory_mb']:.0f} MB"] if facts.get("memory_mb") else []
@@ -181,7 +187,19 @@ def _seen(row: Row) -> str:
 def _done(row: Row) -> str:
     if not row.get("action") and not row.get("outcome"):
         return "nothing: nothing is wrong with it" if row.get("verdict") in _WELL else "nothing"
-    return f"{row.get('action') or 'nothing'}; {_one_line(row.get('outcome') or 'its outcome is still open')}"
+    action = str(row.get("action") or "nothing")
+    return f"{_done_by(row, action)}; {_lives(row.get('outcome') or 'its outcome is still open')}"
+
+
+def _done_by(row: Row, action: str) -> str:
+    if action == "restart" and row.get("verdict") in _ENDED_ITSELF:
+        return "restarted"
+    return _ACTIONS.get(action, action)
+
+
+def _lives(text: object) -> str:
+    """People count lives; an incarnation is a life's number."""
+    return _LIFE.sub(r"life \1", _one_line(text))
 
 
 def _one_line(value: object) -> str:
@@ -198,6 +216,8 @@ def _where(row: Row) -> str:
     if seen:
         ago = span(float(seen["age_s"]))
         return f"{seen['line']} when it last answered, {ago} before: what is {_mute(row)} can't be asked{under}"
+    if not any(evidence.get(key) for key in ("tasks", "threads", "dump")):
+        return f"not known: it was not looked at{under}"
     return f"no line of yours was seen{under}"
 
 

@@ -12,7 +12,7 @@ import structlog
 from wakeful.errors import NodeError
 from wakeful.exits import Evidence, ExitReason, Verdict
 from wakeful.rules.judgement import POLICIES
-from wakeful.rules.words import span
+from wakeful.rules.words import ended, span
 from wakeful_runtime.evidence.evidence import last_lines, last_seen
 from wakeful_runtime.evidence.hungline import raised_in
 from wakeful_runtime.evidence.incidents import Incident
@@ -172,7 +172,7 @@ def _unasked(child: Child, present: Present, reason: ExitReason) -> Incident:
         severity="error" if reason.kind in _GRAVE else policy.severity,
         thresholds=_thresholds(child, reason),
         facts={
-            "words": str(reason),
+            "words": ended(reason.kind, reason.what),
             "since": reason.at,
             "detected_s": 0.0,
             "kind": reason.kind,
@@ -194,7 +194,7 @@ def _of_park(child: Child, reason: ExitReason) -> Incident:
         verdict=reason.kind,
         severity="error",
         thresholds={},
-        facts={"words": str(reason), "since": reason.at or time.time(), "kind": reason.kind},
+        facts={"words": ended(reason.kind, reason.what), "since": reason.at or time.time(), "kind": reason.kind},
         action="review",
     )
 

@@ -54,7 +54,7 @@ def test_a_hang_a_review_and_a_healthy_one_are_explained(harness: Harness, termi
     assert len(lines) == 5
     assert "where: " in lines[2]
     assert "block_loop" in "\n".join(terminal.lines("incidents", incident["id"]))
-    assert "recovered: incarnation 2 made progress" in lines[3]
+    assert "ended and restarted; recovered: life 2 made progress" in lines[3]
 
     lines = terminal.lines("why", "closed")
     assert len(lines) == 5

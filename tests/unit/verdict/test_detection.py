@@ -355,6 +355,19 @@ def test_p6_who_answers_late_and_in_turn_is_not_silent() -> None:
     assert not judged.killing
 
 
+def test_p6_what_nobody_looked_at_is_taken_to_be_like_the_rest() -> None:
+    """On a machine with ten times too much to do, a tenth of each silence must not add up to a conviction."""
+
+    def crowded(t: float) -> ThreadLook:
+        return ThreadLook("R", cpu=0.1 * t, run_delay=0.9 * t, slices=int(t * 100), syscall="running")
+
+    child = Child(silent=(10, 14), main=crowded, control=crowded)
+    watch = Watch(child, Heartbeat(every=0.3, timeout=0.7))
+    _, judged = watch.run(until=30)
+    assert not judged.killing
+    assert Verdict.STARVED in watch.verdicts()
+
+
 def test_no_progress_for_want_of_a_cpu_is_starvation() -> None:
     def throttled(t: float) -> ThreadLook:
         return ThreadLook("S", cpu=0.05 * t, run_delay=0.9 * t, slices=0)

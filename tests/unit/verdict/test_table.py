@@ -244,7 +244,7 @@ ROWS: list[tuple[str, Facts, Verdict, bool, str]] = [
         answering(Pulse(progress_at=NOW - 30, progress_reported=True), seen=ASLEEP),
         Verdict.NO_PROGRESS,
         True,
-        "no act of its own",
+        "no checkpoint",
     ),
     (
         "10 lease ran out",
@@ -498,6 +498,8 @@ def test_a_wait_for_the_store_is_an_alibi_only_while_the_store_does_not_answer()
     facts = replace(
         answering(waiting), ready_at=1.0, looks=(Look(NOW - 0.2, main("S"), POLL), Look(NOW, main("S"), POLL))
     )
+    brief = judge(replace(facts, answer=answering(replace(waiting, waits_since=NOW - 0.1)).answer), POLICY, NOW)
+    assert brief.verdict == Verdict.HEALTHY
     unasked = judge(facts, POLICY, NOW)
     assert unasked.verdict == Verdict.WAITING
     away = judge(replace(facts, store_away=True, store_back_at=SENT - 100), POLICY, NOW)
