@@ -19,7 +19,7 @@ PATIENCE_S = 30.0
 
 @dataclass(frozen=True)
 class Message:
-    """What has arrived: `answer` is what the sender was told."""
+    """What has arrived: `answer` is what the sender is told, if it still listens."""
 
     at: float
     title: str
@@ -33,6 +33,7 @@ class Hook:
 
     def __init__(self) -> None:
         self.answers: deque[str] = deque()
+        self.delay = 0.0  # seconds from having the message to the answer
         self.seen: list[Message] = []
         self._over = threading.Event()
         hook = self
@@ -58,7 +59,7 @@ class Hook:
 
     @property
     def arrived(self) -> list[Message]:
-        """What the sender knows to have arrived."""
+        """What was taken."""
         return [message for message in self.seen if message.answer == "204"]
 
     def titles(self) -> list[str]:
@@ -78,6 +79,7 @@ class Hook:
         body = json.loads(request.rfile.read(int(request.headers["Content-Length"])))
         title, text = body.get("title", ""), body.get("message") or body.get("content") or json.dumps(body)
         self.seen.append(Message(time.monotonic(), title, text, answer))
+        self._over.wait(self.delay)
         if answer == "lost":
             _reset(request.connection)
         elif answer == "hang":
