@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +18,9 @@ from wakeful_runtime.web.token import read_token
 
 __all__ = ["harness"]
 
+START_S = 60.0
+"""Its libraries are many: on a busy machine they take their time."""
+
 ANY_PORT = WebPlan(host="127.0.0.1", port=0)
 QUICK = Gateway(agents=[Child("quick", Quick)])
 BUSY = Gateway(Monitor("work", Child("busy", Busy)), agents=[Child("quick", Quick)])
@@ -24,8 +28,11 @@ BUSY = Gateway(Monitor("work", Child("busy", Busy)), agents=[Child("quick", Quic
 
 def url_of(harness: Harness) -> str:
     """Where the web listens, once it does."""
-    place = harness.until(lambda: read_place(harness.directory) if harness.row("web")["state"] == "running" else None)
-    return str(place["url"])
+
+    def place() -> dict[str, Any] | None:
+        return read_place(harness.directory) if harness.row("web")["state"] == "running" else None
+
+    return str(harness.until(place, START_S)["url"])
 
 
 def headers_of(harness: Harness) -> dict[str, str]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 import httpx2
-import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
@@ -17,7 +16,8 @@ from tests.system.web.conftest import Harness, headers_of, url_of
 
 from wakeful_runtime.directory import NodeDirectory
 
-EITHER = pytest.mark.parametrize("mode", ["auto", "legacy"])
+MODES = ("auto", "legacy")
+"""Today's protocol, and that of clients from before it."""
 
 
 async def work(client: Client, label: str) -> None:
@@ -51,26 +51,27 @@ def stdio(directory: NodeDirectory) -> StdioServerParameters:
     return StdioServerParameters(command=sys.executable, args=command, env={**os.environ})
 
 
-@EITHER
-async def test_over_stdio(harness: Harness, web: httpx.Client, mode: str) -> None:
-    async with Client(stdio_client(stdio(harness.directory)), mode=mode) as client:
-        await work(client, mode)
+async def test_over_stdio(harness: Harness, web: httpx.Client) -> None:
+    for mode in MODES:
+        async with Client(stdio_client(stdio(harness.directory)), mode=mode) as client:
+            await work(client, mode)
 
 
-@EITHER
-async def test_over_http_with_the_token_also_after_the_web_was_killed(
-    harness: Harness, web: httpx.Client, mode: str
-) -> None:
+async def test_over_http_with_the_token_also_after_the_web_was_killed(harness: Harness, web: httpx.Client) -> None:
     url = f"{url_of(harness)}/mcp"
     async with (
         httpx2.AsyncClient(headers=headers_of(harness), timeout=30.0) as http,
-        Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+        Client(streamable_http_client(url, http_client=http), mode=MODES[0]) as new,
+        Client(streamable_http_client(url, http_client=http), mode=MODES[1]) as old,
     ):
-        await work(client, "first")
+        await work(new, "one")
+        await work(old, "two")
         before = harness.row("web")["incarnation"]
         harness.kill("web")
-        harness.until(lambda: (row := harness.row("web"))["incarnation"] > before and row["state"] == "running")
-        await work(client, "second")
+        harness.until(lambda: harness.row("web")["incarnation"] > before)
+        assert url_of(harness) + "/mcp" == url
+        await work(new, "three")
+        await work(old, "four")
 
 
 def test_over_http_without_the_token_or_from_a_page_there_is_no_entry(harness: Harness, web: httpx.Client) -> None:
