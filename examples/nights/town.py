@@ -23,6 +23,8 @@ from urllib.parse import parse_qs, urlsplit
 Trouble = Literal["stall", "lie", "maze"]
 """It never answers; its answer makes the agent raise; its answer makes the agent compute for ever."""
 
+TROUBLES: list[Trouble] = ["stall", "lie", "maze"]
+
 WORDS = (
     *("agent", "beacon", "cedar", "delta", "ember", "fjord", "grove", "harbor"),
     *("island", "jetty", "kernel", "lagoon", "meadow", "nectar", "orchid"),
@@ -91,7 +93,7 @@ class Town:
         dice = random.Random(f"{self.seed}/{run.partition('@')[0]}")
         if dice.random() >= self.rate:
             return None
-        return Fate(dice.choices(["stall", "lie", "maze"], [4, 4, 2])[0], dice.randrange(self.pages))
+        return Fate(dice.choices(TROUBLES, [4, 4, 2])[0], dice.randrange(self.pages))
 
     def get(self, request: BaseHTTPRequestHandler) -> None:
         """A page, or what was published."""
