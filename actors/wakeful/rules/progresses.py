@@ -71,6 +71,8 @@ def standing(case: Case) -> Finding | None:
     began = clock(facts)
     if began is None or policy.progress is None or facts.answer is None:
         return None
+    if facts.program is not None and facts.program.within > 0 and not may_kill(case):
+        return None  # a server that proves to be alive, and never spoke of getting anywhere
     limit = policy.progress
     due = began + limit
     look_from = due - min(LONGEST_LOOK, limit / 10)

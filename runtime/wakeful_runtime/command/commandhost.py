@@ -122,6 +122,7 @@ class CommandHost:
         ears = Ears(hearing, outfit.socket, outfit.lines, ours)
         self._closing.callback(ears.close)
         ears.begin()
+        program.on_last = ears.hear
         self._hearing = hearing
         if outfit.output is not None:
             outfit.output.begin()

@@ -48,6 +48,12 @@ class Ears:
         if self._open:
             self._loop.add_reader(self._pipe, self._turn, self._piece)
 
+    def hear(self) -> None:
+        """What is there now, as far as it can be kept."""
+        for read_one in (self._piece, self._datagram):
+            while not self._hearing.full and read_one():
+                pass
+
     async def finish(self) -> None:
         """The program has ended: what it said before that is heard, then kept."""
         self._closed = True

@@ -62,7 +62,7 @@ class Outfit:
         if command.cwd is not None:
             facts["PWD"] = command.cwd
         self.env = environment.told(os.environ, command.env, plan.args, facts)
-        self.streams = Streams(stdin, self.output.writer if self.output else None, tuple(kept))
+        self.streams = Streams(stdin, self.output.writer if self.output else None, kept=tuple(kept))
 
     def given(self) -> None:
         """The program has its ends: ours of them are closed."""

@@ -45,11 +45,12 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """What it is given: standard input, output, and what else stays open in it."""
+    """What it is given: standard input, output (None: the life's log), and what else stays open in it."""
 
-    stdin: int
-    output: int | None
-    kept: tuple[int, ...]
+    stdin: int = subprocess.DEVNULL
+    output: int | None = None
+    errors: int | None = None
+    kept: tuple[int, ...] = ()
 
 
 def identity_of(user: str | None) -> Identity | None:
@@ -81,6 +82,7 @@ class Program:
         stopped_at: since when a signal has stopped it (monotonic); None: it isn't.
         ended: how, once it has.
         on_change: called when it was stopped or continued.
+        on_last: called when its process has ended: what it said before may name another one (MAINPID).
     """
 
     def __init__(self) -> None:
@@ -88,6 +90,8 @@ class Program:
         self.stopped_at: float | None = None
         self.ended: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self.on_change: Callable[[], None] = lambda: None
+        self.on_last: Callable[[], None] = lambda: None
+        self._identity: Identity | None = None
         self._others: dict[int, asyncio.Future[End]] = {}
         self._watch: int | None = None
 
@@ -101,16 +105,17 @@ class Program:
         """
         asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._reap)
         process = _spawn(plan.argv, cwd, env, streams, who)
+        self._identity = who
         self.pid = self.group = process.pid
         process.returncode = 0  # reaped here; Popen must not look for it
 
     async def run_other(self, argv: tuple[str, ...], cwd: str | None, env: Mapping[str, str], timeout: float) -> End:
-        """Run a command beside it, in a group of its own; killed when the time is up.
+        """Run a command beside it, as the same user, in a group of its own; killed when the time is up.
 
         Raises:
             NotStarted: it can't be run. TimeoutError: it took too long.
         """
-        process = _spawn(argv, cwd, env, Streams(subprocess.DEVNULL, None, ()), None)
+        process = _spawn(argv, cwd, env, Streams(output=subprocess.DEVNULL, errors=1), self._identity)
         process.returncode = 0
         over: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self._others[process.pid] = over
@@ -165,6 +170,8 @@ class Program:
                     self.stopped_at = time.monotonic() if os.WIFSTOPPED(status) else None
                     self.on_change()
                 continue
+            if pid == self.pid:
+                self.on_last()
             code = os.waitstatus_to_exitcode(status)
             self._over(pid, End(code=code) if code >= 0 else End(signal=-code))
 
@@ -197,7 +204,7 @@ def _spawn(
             env=dict(env),
             stdin=streams.stdin,
             stdout=streams.output,
-            stderr=streams.output,
+            stderr=streams.output if streams.errors is None else streams.errors,
             pass_fds=streams.kept,
             start_new_session=True,
             user=who.uid if who else None,

@@ -280,3 +280,15 @@ say("X_WAKEFUL_RESULT", 30)
     harness.kill("store")
     assert result(harness)["result"] == 30
     assert [row["name"] for row in harness.events("m/p", "checkpoint")] == [str(n) for n in range(1, 31)]
+
+
+def test_a_program_may_go_on_in_another_process_of_its_own(harness: Harness) -> None:
+    body = """
+daemon = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1.0); raise SystemExit(5)"])
+say("MAINPID", daemon.pid); say("MAINPID", 1 << 30); say("READY")
+os._exit(0)
+"""
+    harness.start(tree(python(body, never_restart=[5])))
+    row = harness.until_state("m/p", "review")
+    assert "status 5" in row["why"]
+    assert "none of this program's" in harness.log("m/p")

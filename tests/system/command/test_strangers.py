@@ -91,6 +91,22 @@ def test_a_datagram_of_a_process_that_is_none_of_the_program_s_is_refused(harnes
     assert harness.row("m/p")["state"] == "starting"
 
 
+@needs_systemd
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may choose a user")
+def test_a_program_of_another_user_is_heard_too_and_reads_no_file_of_root_for_a_state(harness: Harness) -> None:
+    script = """
+systemd-notify --ready
+[ -n "$WAKEFUL_STATE" ] && systemd-notify "X_WAKEFUL_RESULT=$(cat $WAKEFUL_STATE)" && exit 0
+systemd-notify X_WAKEFUL_STATE='"mine"' X_WAKEFUL_CHECKPOINT=mine
+systemd-notify X_WAKEFUL_STATE=/etc/hostname X_WAKEFUL_CHECKPOINT=stolen
+exit 1
+"""
+    harness.start(tree(shell(script, user="nobody", cwd="/")))
+    assert result(harness) == "mine"
+    assert [row["name"] for row in harness.events("m/p", "checkpoint")] == ["mine"]
+    assert "/etc/hostname is not a file of this program's" in harness.log("m/p")
+
+
 @needs("sdnotify")
 def test_the_sdnotify_package_is_understood(harness: Harness) -> None:
     script = """
@@ -149,7 +165,7 @@ def database() -> Iterator[Path]:
         pytest.skip("initdb's files belong to another user: only root may run it here")
     data = Path(tempfile.mkdtemp(prefix="wk-pg-"))
     shutil.chown(data, "postgres")
-    initdb = [POSTGRES / "initdb", "-D", data, "--no-sync", "-A", "trust", "-U", "postgres"]
+    initdb = [str(POSTGRES / "initdb"), "-D", str(data), "--no-sync", "-A", "trust", "-U", "postgres"]
     subprocess.run(initdb, user="postgres", cwd="/", check=True, capture_output=True)
     yield data
     shutil.rmtree(data)

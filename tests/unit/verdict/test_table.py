@@ -470,6 +470,13 @@ def test_a_program_that_a_signal_stopped_is_held_to_be_stopped_though_its_host_a
     assert (judged.verdict, judged.killing) == (Verdict.STOPPED, True)
 
 
+def test_a_server_that_proves_to_be_alive_and_never_spoke_of_progress_is_not_asked_for_any() -> None:
+    served = programmed(Program(7, within=2.0, sign="WATCHDOG=1"))
+    assert judge(served, Heartbeat(every=1, timeout=1, progress_given=False, progress=0.5), NOW).verdict == "healthy"
+    job = programmed(Program(7), seen=(Look(NOW - 0.4, main("S")), Look(NOW, main("S"))))
+    assert judge(job, Heartbeat(every=1, timeout=1, progress_given=False, progress=0.5), NOW).alert
+
+
 def test_a_program_may_ask_for_a_longer_start() -> None:
     lease = Lease(1, "migrating", NOW - 5, NOW + 60)
     answer = Answer(9, NOW, NOW, 0.0, Pulse(ready=False, state="starting", lease=lease))
