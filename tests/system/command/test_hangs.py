@@ -61,7 +61,7 @@ def test_a_missed_watchdog_ends_the_program_with_all_it_started_and_the_next_lif
     found = incident(harness)
     assert found["verdict"] == "loop_blocked"
     assert "WATCHDOG=1" in found["facts"]["words"] and doing in found["facts"]["words"]
-    assert 0.9 <= found["facts"]["detected_s"] < 5.0
+    assert 0.9 <= found["facts"]["detected_s"] < 15.0  # `every + timeout` is 1 s; a starved machine takes its time
     evidence = found["evidence"]
     assert evidence["process"]["name"].startswith("python")
     assert [child["name"] for child in evidence["process"]["children"]] == ["sleep"]
