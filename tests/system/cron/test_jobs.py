@@ -60,9 +60,9 @@ def test_a_job_fires_once_whoever_is_killed_at_that_moment(
 ) -> None:
     harness.start(Gateway(agents=AGENTS))
     ledger = tmp_path / "ledger"
+    pid = int(harness.until_state(victim, "running")["pid"])
     at = round(time.time() + 2.5, 3)
     harness.client.cron("add", job=once(at, str(ledger), "ledger"))
-    pid = int(harness.row(victim)["pid"])
     time.sleep(max(0.0, at - before - time.time()))
     os.kill(pid, signal.SIGKILL)
     rows = over(harness, 1)
@@ -125,7 +125,7 @@ def test_a_run_by_hand_waits_for_nothing_and_is_a_session_like_any_other(harness
 def test_a_stopped_scheduler_is_replaced_and_goes_on(harness: Harness) -> None:
     harness.start(Gateway(agents=AGENTS, schedule=[Job("tick", "main", every=1.5, task="x")]))
     harness.until(lambda: harness.client.cron("runs"))
-    pid = int(harness.row("scheduler")["pid"])
+    pid = int(harness.until_state("scheduler", "running")["pid"])
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGSTOP)
     harness.until(lambda: harness.row("scheduler")["pid"] not in (None, pid), 30.0)
