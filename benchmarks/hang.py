@@ -14,9 +14,9 @@ import os
 import signal
 import time
 
-from agents import Hang, Idle, Ping, Step
 from measure import arguments, ratio, show
 from nodes import RunningNode, answer, caller, node, until
+from subjects import Hang, Idle, Ping, Step
 from zygote import Bare, zygote
 
 from wakeful import Child, Gateway, Heartbeat, Monitor
@@ -55,7 +55,7 @@ def _bare(bare: Bare, pid: int) -> tuple[float, int]:
 
 async def _measure(rounds: int) -> dict[str, list[float]]:
     child = Child("idle", Idle, task="idle", heartbeat=Heartbeat(every=EVERY, timeout=TIMEOUT))
-    tree = Gateway(Monitor("m", child, max_restarts=1_000_000, within=3600.0), preload=["agents"])
+    tree = Gateway(Monitor("m", child, max_restarts=1_000_000, within=3600.0), preload=["subjects"])
     took: dict[str, list[float]] = {name: [] for name in (*HANGS, "bare")}
     with node(tree) as running, zygote(f"ipc://{running.directory.root}/bare", keep=True) as bare:
         bare.fork()

@@ -14,9 +14,9 @@ import os
 import statistics
 import time
 
-from agents import Idle
 from measure import arguments, directory
 from nodes import RunningNode, cpu_s, node, until
+from subjects import Idle
 from zygote import zygote
 
 from wakeful import Child, Gateway, Heartbeat, Monitor
@@ -28,7 +28,7 @@ SETTLED_S = 5.0
 
 def _tree(count: int) -> Gateway:
     children = [Child(f"s{number}", Idle, task="idle", heartbeat=EVERY) for number in range(count)]
-    return Gateway(Monitor("m", *children), preload=["agents"])
+    return Gateway(Monitor("m", *children), preload=["subjects"])
 
 
 def _started(running: RunningNode, count: int) -> bool:

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import asyncio
 
-from agents import Busy, Took, Work
 from measure import arguments, ratio, show, tidy
 from nodes import RunningNode, caller, node, until
+from subjects import Busy, Took, Work
 
 from wakeful import Child, Gateway, Heartbeat, Monitor
 from wakeful.errors import MailboxFull
@@ -54,7 +54,7 @@ def _run(running: RunningNode, names: list[str]) -> bool:
 
 
 async def _round(names: list[str], turns: int, messages: int) -> dict[str, list[Turn]]:
-    tree = Gateway(Monitor("m", *[Child(name, Busy, heartbeat=EVERY[name]) for name in names]), preload=["agents"])
+    tree = Gateway(Monitor("m", *[Child(name, Busy, heartbeat=EVERY[name]) for name in names]), preload=["subjects"])
     found: dict[str, list[Turn]] = {name: [] for name in names}
     with node(tree) as running:
         await until(lambda: _run(running, names), "the actors run")

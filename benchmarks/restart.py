@@ -13,9 +13,9 @@ import os
 import signal
 import time
 
-from agents import Idle, Ping, Step
 from measure import arguments, ratio, show
 from nodes import RunningNode, answer, caller, node, until
+from subjects import Idle, Ping, Step
 from zygote import Bare, zygote
 
 from wakeful import Child, Gateway, Heartbeat, Monitor
@@ -49,7 +49,7 @@ def _again(bare: Bare, pid: int) -> tuple[float, int]:
 
 async def _measure(rounds: int) -> dict[str, list[float]]:
     child = Child("idle", Idle, task="idle", heartbeat=EVERY)
-    tree = Gateway(Monitor("m", child, max_restarts=1_000_000, within=3600.0), preload=["agents"])
+    tree = Gateway(Monitor("m", child, max_restarts=1_000_000, within=3600.0), preload=["subjects"])
     took: dict[str, list[float]] = {"session": [], "bare": []}
     with node(tree) as running, zygote(f"ipc://{running.directory.root}/bare", keep=True) as bare:
         bare.fork()

@@ -12,9 +12,9 @@ from __future__ import annotations
 import asyncio
 import time
 
-from agents import Idle, Ping
 from measure import arguments, ratio, show
 from nodes import RunningNode, answer, caller, node, pss_kib
+from subjects import Idle, Ping
 from zygote import Bare, zygote
 
 from wakeful import Child, Gateway, Heartbeat
@@ -46,7 +46,7 @@ def _fork(bare: Bare) -> tuple[float, int]:
 
 
 async def _measure(rounds: int) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    tree = Gateway(agents=[Child("main", Idle, heartbeat=EVERY)], max_running=rounds + 10, preload=["agents"])
+    tree = Gateway(agents=[Child("main", Idle, heartbeat=EVERY)], max_running=rounds + 10, preload=["subjects"])
     took: dict[str, list[float]] = {"session": [], "bare": []}
     with node(tree) as running, zygote(f"ipc://{running.directory.root}/bare") as bare:
         pids: list[int] = []
