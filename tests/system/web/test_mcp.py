@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import httpx2
+import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
@@ -15,6 +16,8 @@ from mcp_types import TextContent
 from tests.system.web.conftest import Harness, headers_of, url_of
 
 from wakeful_runtime.directory import NodeDirectory
+
+pytestmark = pytest.mark.timeout(300)
 
 MODES = ("auto", "legacy")
 """Today's protocol, and that of clients from before it."""

@@ -9,6 +9,8 @@ import httpx
 import pytest
 from tests.system.web.conftest import Harness, headers_of
 
+pytestmark = pytest.mark.timeout(300)
+
 SEED = "20260712"
 
 
