@@ -61,56 +61,30 @@ Enter = Callable[[Birth], int]
 """Runs a life to its end; returns the exit status."""
 
 Order = tuple[Birth, tuple[str, ...]]
-"""What a process that stands by becomes, and the role locks it holds besides the life's own."""
+"""What a new process becomes, and the role locks it holds besides the life's own."""
 
 
 def be_born(
-    birth: Callable[[], Birth], enter: Enter, *, gate: int, mask: set[Any], roles: tuple[str, ...] = ()
+    wait: Callable[[], Order | None], enter: Enter, *, gate: int, mask: set[Any], warm: Callable[[], None] | None = None
 ) -> None:
-    """Become a life; never returns.
+    """Become a life once it is known which; never returns.
 
     Nothing of the parent's may be touched before this: its frames stay on the stack, so its objects (sockets,
     selectors) are never finalised here.
 
     Args:
-        birth: makes the Birth, once this is the child.
-        gate: a pipe: one byte when the life file is written; end of file when init died before: then this life must
-            not begin, nobody would know of it.
+        wait: blocks until the order is there, and the life recorded; None: init died before, this life must not begin,
+            nobody would know of it.
+        gate: the pipe that `wait` reads.
         mask: the signal mask to go back to.
-        roles: role locks to hold besides the life's own.
-    """
-    status = FAILED
-    try:
-        me = birth()
-        leave_parent(keep=(gate,))
-        become(me)
-        if os.read(gate, 1) != b"!":
-            os._exit(NOT_BORN)
-        os.close(gate)
-        _take_locks(me, roles)
-        reset_signals(mask)
-        status = _run(enter, me)
-    except BaseException:  # noqa: BLE001 (the last frame of user code in this process; all of it goes to the log)
-        traceback.print_exc()
-    finally:
-        leave(status)
-
-
-def stand_by(
-    wait: Callable[[], Order | None], enter: Enter, warm: Callable[[], None], *, gate: int, mask: set[Any]
-) -> None:
-    """Be ready to become a life, and become one when told which; never returns.
-
-    Args:
-        wait: blocks until the order is there; None: init is gone, and so is this process.
-        warm: makes ready what every life begins with.
-        gate, mask: see `be_born`.
+        warm: makes ready what every life begins with, by a process that stands by.
     """
     status = FAILED
     try:
         leave_parent(keep=(gate,))
-        set_title("wakeful: standby")
-        warm()
+        if warm is not None:
+            set_title("wakeful: standby")
+            warm()
         order = wait()
         if order is None:
             os._exit(NOT_BORN)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import signal
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.init.birth import Birth, Enter, be_born
+from wakeful_runtime.init.gate import fork_behind_gate
 from wakeful_runtime.init.lives import LifeRecord
 from wakeful_runtime.init.registry import Entry, Registry
 from wakeful_runtime.init.standby import Standby, pack_order
@@ -37,7 +38,7 @@ class Forker:
     """Starts lives from this process's image, by a fork or in the place of the process that stands by.
 
     Args:
-        warm: see `birth.stand_by`.
+        warm: see `birth.be_born`.
     """
 
     def __init__(
@@ -130,36 +131,22 @@ class Forker:
         return entry
 
     def _fork(self, life: LifeRecord, boot: bytes, roles: tuple[str, ...]) -> Entry:
-        gate_read, gate_write = os.pipe()
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
-            sys.stderr.flush()
-            pid = os.fork()
-            if pid == 0:
-                be_born(
-                    lambda: self._birth(life, boot), self._enter, gate=gate_read, mask=mask, roles=roles
-                )  # never returns
-        except OSError:
-            os.close(gate_write)
-            raise
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            os.close(gate_read)
-        try:
-            entry = self._record(life, self._handle(pid))
-            with contextlib.suppress(BrokenPipeError):  # it died meanwhile: an exit like any other
-                os.write(gate_write, b"!")
-        finally:
-            os.close(gate_write)
-        return entry
+        def begin(gate: int, mask: set[Any]) -> None:
+            be_born(
+                lambda: (self._birth(life, boot), roles) if os.read(gate, 1) == b"!" else None,
+                self._enter,
+                gate=gate,
+                mask=mask,
+            )
 
-    def _handle(self, pid: int) -> ProcessHandle:
+        handle, gate = fork_behind_gate(begin)
         try:
-            return ProcessHandle.of_child(pid)
-        except OSError:
-            kill_child(pid)  # nobody could find it again; it has not begun
-            os.waitpid(pid, 0)
-            raise
+            entry = self._record(life, handle)
+            with contextlib.suppress(BrokenPipeError):  # it died meanwhile: an exit like any other
+                os.write(gate, b"!")
+        finally:
+            os.close(gate)
+        return entry
 
     def _record(self, life: LifeRecord, handle: ProcessHandle) -> Entry:
         entry = Entry(replace(life, pid=handle.pid, start=handle.start, inode=handle.inode), handle, own=True)

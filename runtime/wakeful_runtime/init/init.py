@@ -43,7 +43,7 @@ class InitBirth:
 
     Attributes:
         mask: the signal mask to go back to.
-        warm: see `birth.stand_by`.
+        warm: see `birth.be_born`.
         before: how the inits before it ended, the last one last; none for the first one of a node.
     """
 

@@ -10,15 +10,14 @@ import base64
 import contextlib
 import json
 import os
-import signal
 import struct
-import sys
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
 from wakeful_runtime.directory import NodeDirectory
-from wakeful_runtime.init.birth import Birth, Enter, Order, stand_by
+from wakeful_runtime.init.birth import Birth, Enter, Order, be_born
+from wakeful_runtime.init.gate import fork_behind_gate
 from wakeful_runtime.init.sweep import kill_child
 from wakeful_runtime.processes import ProcessHandle
 
@@ -42,26 +41,11 @@ class Standby:
         Raises:
             OSError: the machine gives no process.
         """
-        gate_read, gate_write = os.pipe()
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
-            sys.stderr.flush()
-            pid = os.fork()
-            if pid == 0:
-                stand_by(lambda: _read(gate_read, directory), enter, warm, gate=gate_read, mask=mask)  # never returns
-        except OSError:
-            os.close(gate_write)
-            raise
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            os.close(gate_read)
-        try:
-            return cls(ProcessHandle.of_child(pid), gate_write)
-        except OSError:
-            kill_child(pid)
-            os.waitpid(pid, 0)
-            os.close(gate_write)
-            raise
+
+        def begin(gate: int, mask: set[Any]) -> None:
+            be_born(lambda: _read(gate, directory), enter, gate=gate, mask=mask, warm=warm)
+
+        return cls(*fork_behind_gate(begin))
 
     def alive(self) -> bool:
         """Whether it still waits."""
