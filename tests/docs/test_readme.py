@@ -40,7 +40,7 @@ def test_ci_runs_the_readmes_test_command_as_written() -> None:
         [ROOT / ".ci" / "run", "--test-command"], capture_output=True, text=True, check=True, timeout=30
     )
     assert told.stdout == blocks("bash")[1]
-    assert 'bash -c "$test_command"' in (ROOT / ".ci" / "run").read_text()
+    assert 'bash -c "$test_command; exit' in (ROOT / ".ci" / "run").read_text()
 
 
 def test_the_example_is_thirty_lines_and_a_good_tree(tmp_path: Path) -> None:
