@@ -107,7 +107,13 @@ class ChildPlan(Plan):
 
 
 class MonitorPlan(Plan):
-    """A supervisor and its children, in start order."""
+    """A supervisor and its children, in start order.
+
+    Attributes:
+        watch: path of the one session that this monitor has taken over from its own; None: it is a monitor of the tree.
+        lent: that session's plan, as it is given back.
+        until: wall time at which it is.
+    """
 
     name: str
     children: tuple[ChildPlan, ...] = ()
@@ -120,6 +126,9 @@ class MonitorPlan(Plan):
     max_children: int | None = None
     agents: tuple[ChildPlan, ...] = ()
     max_running: int = 8
+    watch: str | None = None
+    lent: ChildPlan | None = None
+    until: float | None = None
 
 
 class JobPlan(Plan):

@@ -34,6 +34,25 @@ def boot(roster: Roster, event: Boot) -> None:
             _dismiss(roster, child)
 
 
+def take_child(roster: Roster, known: KnownChild) -> None:
+    """A child that another supervisor had."""
+    if known.plan is None or known.name in roster.charges:
+        return
+    charge = _take(roster, known.plan, known)
+    if known.running:
+        _adopt(roster, charge, ready=known.ready)
+    elif charge.state.live:
+        _lost(roster, charge)
+
+
+def lend_child(roster: Roster, name: str) -> None:
+    """Another supervisor has it now."""
+    charge = roster.charges.get(name)
+    if charge is not None:
+        roster.note("lent", charge)
+        roster.drop(charge)
+
+
 def _take(roster: Roster, plan: ChildPlan, known: KnownChild | None) -> Charge:
     state = _state(known) if known and known.saved else ChildState(plan.name)
     state.name, state.dynamic = plan.name, plan.name not in roster.order

@@ -196,6 +196,20 @@ class Unpause:
 
 
 @dataclass(frozen=True, slots=True)
+class ChildLent:
+    """Another supervisor has this child now; nothing more follows from it here."""
+
+    child: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChildTaken:
+    """A child that another supervisor had: adopted as at a boot."""
+
+    known: KnownChild
+
+
+@dataclass(frozen=True, slots=True)
 class StopAll:
     """Stop every child in reverse order; `Finished` follows with this reason."""
 
@@ -223,6 +237,8 @@ Event = (
     | ResumeChild
     | Pause
     | Unpause
+    | ChildLent
+    | ChildTaken
     | StopAll
     | Tick
 )

@@ -172,12 +172,16 @@ class Roster:
             self.say(EndOrphans(charge.name, ExitReason(kind="shutdown", what=why)))
 
     def forget(self, charge: Charge) -> None:
+        self.drop(charge)
+        self.say(Forget(charge.name))
+
+    def drop(self, charge: Charge) -> None:
+        """It is no charge of ours any more."""
         name = charge.name
         del self.charges[name]
         self._leave(name)
         self._touched.pop(name, None)
         self._saved.discard(name)
-        self.say(Forget(name))
 
     def take(self) -> list[Command]:
         """The commands so far, with the states to be saved behind them."""

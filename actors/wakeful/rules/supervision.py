@@ -16,7 +16,9 @@ from wakeful.rules.commands import Command, Finished, WakeAt
 from wakeful.rules.events import (
     Boot,
     ChildAdded,
+    ChildLent,
     ChildRemoved,
+    ChildTaken,
     Condemned,
     Emptied,
     Ended,
@@ -141,6 +143,10 @@ class Supervision:
                 self._wake = None  # a timer that was early has to be asked for again
             case StopAll():
                 self._stop_all(event.reason)
+            case ChildLent():
+                booting.lend_child(self._roster, event.child)
+            case ChildTaken():
+                booting.take_child(self._roster, event.known)
             case Launched() | LaunchFailed() | Ready() | Progressed() | Condemned() | Ended() | Emptied():
                 return self._report(event)
             case _:

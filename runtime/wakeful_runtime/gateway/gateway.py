@@ -189,6 +189,7 @@ class GatewayProcess:
         """Lives whose supervisor is no part of the tree any more (the tree was changed) are taken over and ended."""
         paths = {"gateway", *_supervisors_of(self._start.plan.root, "")}
         table = await lines.init.table()
+        paths |= {row["path"] for row in table["table"] if row["kind"] == "monitor" and row["owner"] in paths}
         for row in table["table"]:
             if row["owner"] not in paths and row["owner"] != "init" and row["path"] != "gateway":
                 await lines.init.give(row["path"], "gateway")

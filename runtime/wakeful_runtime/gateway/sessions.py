@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from wakeful.errors import NodeError
@@ -13,6 +13,7 @@ from wakeful_runtime.gateway.settling import Settling
 from wakeful_runtime.gateway.spawnrequest import Agents, read_spawn
 from wakeful_runtime.gateway.targets import Target, Targets
 from wakeful_runtime.gateway.texts import Texts, mark_key
+from wakeful_runtime.gateway.watching import AGENT, read_watch
 from wakeful_runtime.supervision.child import Body
 from wakeful_runtime.supervision.lines import Lines
 from wakeful_runtime.supervision.verbs import Verbs
@@ -45,6 +46,8 @@ class Sessions:
         }
 
     async def _spawn(self, args: Body) -> Body:
+        if args.get("agentId") == AGENT and AGENT not in self._agents.plans:
+            return await self._watch(args)
         try:
             asked = read_spawn(args, self._agents)
             plan = asked.plan.model_dump(mode="python")
@@ -52,12 +55,17 @@ class Sessions:
             told = await self._root.call("add", call)
         except NodeError as error:
             return {"status": "error", "error": str(error)}
-        if told.get("refused"):
-            limit = told["refused"] == "limit"
-            return {"status": "forbidden" if limit else "error", "error": told["why"]}
-        key = f"agent:{told['agent']}:session:{told['run_id']}"
-        found = {"runId": told["run_id"], "key": key, "childSessionKey": key, "path": told["path"]}
-        return {"status": "accepted", **found, **({"ignored": list(asked.ignored)} if asked.ignored else {})}
+        return _spawned(told, asked.ignored)
+
+    async def _watch(self, args: Body) -> Body:
+        """Have a session watched by a monitor of its own."""
+        try:
+            path, plan, ignored = read_watch(args, await self._rows())
+            call = {"path": path, "plan": plan.model_dump(mode="python"), "heartbeat": args.get("heartbeat")}
+            told = await self._root.call("lend", call)
+        except (NodeError, TimeoutError) as error:
+            return {"status": "error", "error": str(error) or "its monitor did not come up in time"}
+        return {**_spawned(told, ignored), "watching": path}
 
     async def _stop(self, args: Body) -> Body:
         target = await self._targets.find(args)
@@ -118,6 +126,15 @@ class Sessions:
             "lives": (await ask("lives", timeout=_STORE_S, path=path, limit=limit))["rows"],
             "checkpoints": (await ask("checkpoints", timeout=_STORE_S, path=path))["rows"],
         }
+
+
+def _spawned(told: Body, ignored: Sequence[str]) -> Body:
+    """The answer of `sessions_spawn`."""
+    if told.get("refused"):
+        return {"status": "forbidden" if told["refused"] == "limit" else "error", "error": told["why"]}
+    key = f"agent:{told['agent']}:session:{told['run_id']}"
+    found = {"runId": told["run_id"], "key": key, "childSessionKey": key, "path": told["path"]}
+    return {"status": "accepted", **found, **({"ignored": list(ignored)} if ignored else {})}
 
 
 def _gone(run: Body) -> Body:

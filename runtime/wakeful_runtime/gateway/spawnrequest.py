@@ -97,20 +97,20 @@ def read_spawn(args: Mapping[str, Any], agents: Agents) -> SpawnRequest:
     if not known and (not isinstance(task, str) or not task):
         raise NodeError("task is required: a text that says what the session should do")
     agent, under = agents.choose(args.get("agentId"))
-    run_id = _run_id(args.get("runId"))
-    label = _label(args.get("label"))
+    run_id = run_id_of(args.get("runId"))
+    label = label_of(args.get("label"))
     update: dict[str, Any] = {
-        "name": _name(label) or _name_of_run(run_id, chosen=args.get("runId") is not None),
+        "name": name_of(label) or _name_of_run(run_id, chosen=args.get("runId") is not None),
         "label": label,
         "run_id": run_id,
         "args": _arguments(agent, task, args.get("args")),
-        "heartbeat": _heartbeat(agent.heartbeat, args.get("heartbeat")),
+        "heartbeat": heartbeat_over(agent.heartbeat, args.get("heartbeat")),
     }
     timeout = args.get("runTimeoutSeconds", args.get("timeoutSeconds"))
     if timeout is not None:
-        update["run_timeout"] = _seconds(timeout, "runTimeoutSeconds") or None
+        update["run_timeout"] = seconds_of(timeout, "runTimeoutSeconds") or None
     if args.get("notBefore") is not None:
-        update["not_before"] = _seconds(args["notBefore"], "notBefore")
+        update["not_before"] = seconds_of(args["notBefore"], "notBefore")
     for key, words in (("cleanup", get_args(Cleanup)), ("recovery", get_args(Recovery))):
         if args.get(key) is not None:
             update[key] = _word(key, args[key], words)
@@ -118,7 +118,7 @@ def read_spawn(args: Mapping[str, Any], agents: Agents) -> SpawnRequest:
     return SpawnRequest(plan, under, args.get("runId") is not None, tuple(ignored))
 
 
-def _run_id(given: object) -> str:
+def run_id_of(given: object) -> str:
     if given is None:
         return uuid.uuid4().hex
     if not isinstance(given, str) or not _RUN_ID.fullmatch(given):
@@ -126,7 +126,7 @@ def _run_id(given: object) -> str:
     return given
 
 
-def _label(given: object) -> str | None:
+def label_of(given: object) -> str | None:
     if given is None or given == "":
         return None
     if not isinstance(given, str) or len(given) > LABEL_CHARS:
@@ -134,7 +134,7 @@ def _label(given: object) -> str | None:
     return given
 
 
-def _name(label: str | None) -> str:
+def name_of(label: str | None) -> str:
     """A label as a part of a path; the label itself may be any text."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", label or "").strip("-._")
 
@@ -163,7 +163,7 @@ def _arguments(agent: ChildPlan, task: str | None, given: object) -> dict[str, A
     return kept if agent.task_name is None or task is None else {**kept, agent.task_name: task}
 
 
-def _heartbeat(base: Heartbeat, given: object) -> Heartbeat:
+def heartbeat_over(base: Heartbeat, given: object) -> Heartbeat:
     """What isn't given is the agent's; a text names a preset."""
     if given is None:
         return base
@@ -185,7 +185,7 @@ def _heartbeat(base: Heartbeat, given: object) -> Heartbeat:
         raise NodeError(f"heartbeat: {error}") from None
 
 
-def _seconds(given: object, key: str) -> float:
+def seconds_of(given: object, key: str) -> float:
     if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given) or given < 0:
         raise NodeError(f"{key}: {given!r} is no number of seconds; 0 is no limit")
     return float(given)

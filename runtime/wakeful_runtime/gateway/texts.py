@@ -61,6 +61,8 @@ class Texts:
             wait = _seconds(args, "timeoutSeconds") or 0.0
             deadline = _seconds(args, "deadlineSeconds")
             target = await self._targets.find(args)
+            if target.row is not None and target.row.get("watches"):  # texts to a watcher count as the session's
+                target = await self._targets.find({"path": target.row["watches"]})
             _check(target)
         except NodeError as error:
             return {"status": "error", "error": str(error)}

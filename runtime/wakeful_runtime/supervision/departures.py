@@ -14,7 +14,7 @@ from wakeful.exits import ExitReason
 from wakeful.rules.commands import EndRun
 from wakeful.rules.events import Ended, LaunchFailed
 from wakeful_runtime.init.lives import ExitReport
-from wakeful_runtime.supervision.child import Child, Present
+from wakeful_runtime.supervision.child import Body, Child, Present
 from wakeful_runtime.supervision.launch import run_of
 from wakeful_runtime.supervision.reasons import needs_last_words, reason_of, status_reason
 
@@ -25,6 +25,8 @@ LAST_WORDS_S = 0.1
 """How long an exit report waits for the child's own last words, which come on another socket."""
 
 LOOK_S = 0.005
+
+WATCHED = "it watches no more: its session is over, or back with its own monitor"
 
 JOURNAL_S = 10.0
 """How long an acknowledgement waits for the journal: a supervisor that dies right after it would leave a gap there."""
@@ -96,13 +98,16 @@ class Departures:
         if closing is not None:
             await closing
         run_id = child.plan.run_id
-        if child.stored and run_id is not None and not child.run_id:
-            why = "stopped before it began"
+        if run_id is not None and not child.run_id:
+            end: Body = {"why": "stopped before it began"} if child.stored else {"outcome": "ok", "why": WATCHED}
             request = self._supervisor.lines.store.request
-            await request("never_begun", path=child.path, run_id=run_id, run=run_of(child.plan), why=why)
+            await request("never_begun", path=child.path, run_id=run_id, run=run_of(child.plan), **end)
         await self._clean(child, child.run_id or run_id)
         if child.name not in self._supervisor.children:  # else the next one of this name is kept in its place already
             self._supervisor.keeping.forget(child)
+        if child.plan.monitor is not None and child.plan.monitor.watch is not None:
+            await self._supervisor.lending.reclaim()
+        self._supervisor.emptied()
 
     async def _ended(self, child: Child, present: Present, report: ExitReport) -> None:
         supervisor = self._supervisor

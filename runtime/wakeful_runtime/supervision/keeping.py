@@ -34,11 +34,19 @@ class Keeping:
         """Keep the child's counters."""
         if not child.kept:
             return
-        row = {
+        row = self._row(child, state, child.plan if state.dynamic else None)
+        self._write(child.path, "placement_put", {**row, "by": self._lines.incarnation})
+
+    async def hand(self, child: Child, plan: ChildPlan, state: ChildState, to: str) -> None:
+        """Make it a child of the supervisor at `to`."""
+        await self._lines.store.request("placement_put", **{**self._row(child, state, plan), "owner": to})
+        await self._lines.store.request("placement_sync", path=child.path)
+
+    def _row(self, child: Child, state: ChildState, plan: ChildPlan | None) -> Body:
+        return {
             "path": child.path,
             "owner": self._lines.path,
-            "by": self._lines.incarnation,
-            "plan": child.plan.model_dump(mode="python") if state.dynamic else None,
+            "plan": plan.model_dump(mode="python") if plan is not None else None,
             "state": state.status,
             "data": {
                 "state": state.dump(),
@@ -47,7 +55,6 @@ class Keeping:
                 "wall": time.time(),
             },
         }
-        self._write(child.path, "placement_put", row)
 
     def forget(self, child: Child) -> None:
         """Keep nothing more of it."""
@@ -172,13 +179,23 @@ class Keeping:
         paths = await self._lines.store.request("paths", owner=self._lines.path)
         begun = {row["path"]: row for row in paths["rows"]}
         for child in children.values():
-            if child.path in begun:
-                run = await self._lines.store.request("run", path=child.path)
-                child.run_id, child.run_started_at = run["run_id"], run["started_wall"]
+            if child.path in begun or (self._rows.get(child.path) or {}).get("incarnation"):
+                await self.read_run(child)
+
+    async def read_run(self, child: Child) -> None:
+        """Learn its present run."""
+        run = await self._run(path=child.path)
+        if run is not None:
+            child.run_id, child.run_started_at = run["run_id"], run["started_wall"]
 
     def known(self, children: dict[str, Child]) -> tuple[KnownChild, ...]:
         """What is known of the children, from the store (`discover`) and from what runs."""
         return tuple([self._known(child, self._rows.get(child.path)) for child in children.values()])
+
+    def known_of(self, child: Child, row: Body) -> KnownChild:
+        """The same of one child that another supervisor had."""
+        self._rows[child.path] = row
+        return self._known(child, row)
 
     def _known(self, child: Child, row: Body | None) -> KnownChild:
         present = child.present

@@ -30,6 +30,12 @@ from wakeful_runtime.transport.control import ControlServer
 GO_S = 15.0
 SETTLE_S = 2.0
 
+HANDED_S = 30.0
+"""A monitor that is to take a session over and gets none ends after so long."""
+
+LOOK_S = 30.0
+"""The longest time between looks at the wall clock."""
+
 
 def main(birth: Birth) -> int:
     """Run a monitor; the exit status."""
@@ -69,7 +75,9 @@ class MonitorProcess:
         self._postbox.attach(loop)
         self._finished = loop.create_future()
         lines = self._lines()
-        supervisor = self._supervisor = Supervisor(self._plan, self._birth.path, lines, on_finished=self._on_finished)
+        watch = self._plan.watch
+        prefix = self._birth.path if watch is None else watch.rpartition("/")[0]
+        supervisor = self._supervisor = Supervisor(self._plan, prefix, lines, on_finished=self._on_finished)
         verbs = Verbs(supervisor)
         self._pulse.orders.stop = self._stop
         self._pulse.orders.call = lambda verb, args, answer: supervisor.spawn(
@@ -85,6 +93,8 @@ class MonitorProcess:
                 self._pushed(push)
             self._record.ready()
             self._pulse.ready(time.monotonic() - self._birth.forked_at)
+            if watch is not None:
+                supervisor.spawn(self._give_back_in_time())
             reason = await self._finished
             await supervisor.settle(SETTLE_S)
             await supervisor.keeping.flush()
@@ -111,8 +121,31 @@ class MonitorProcess:
 
     def _stop(self, reason: ExitReason, deadline_s: float | None) -> None:
         self._record.stopping()
-        if self._supervisor is not None:
+        if self._supervisor is None:
+            return
+        if self._plan.watch is not None and reason.kind == "stop":
+            self._supervisor.spawn(self._give_back(reason))
+        else:
             self._supervisor.tell(StopAll(reason))
+
+    async def _give_back_in_time(self) -> None:
+        """Give the session back when the time is up; end if none is handed over at all."""
+        assert self._supervisor is not None
+        until = time.time() + HANDED_S if self._plan.until is None else self._plan.until
+        while True:
+            left = until - time.time()
+            if left <= 0:
+                break
+            await asyncio.sleep(min(left, LOOK_S))
+        if self._plan.until is not None or not self._supervisor.children:
+            await self._give_back(ExitReason(kind="returned", what="its time is up", at=time.time()))
+
+    async def _give_back(self, reason: ExitReason) -> None:
+        assert self._supervisor is not None and self._plan.lent is not None
+        for child in list(self._supervisor.children.values()):
+            plan = self._plan.lent if child.path == self._plan.watch else child.plan
+            await self._supervisor.lending.hand(child, plan, self._birth.owner)
+        self._on_finished(reason)
 
     def _pushed(self, push: Push) -> None:
         if isinstance(push, Disowned):

@@ -65,6 +65,7 @@ def _row(supervisor: Supervisor, child: Child) -> Body:
         "memory_mb": round(memory / 2**20, 1) if memory else None,
         "key": f"agent:{child.plan.agent}:session:{child.run_id or child.plan.run_id}" if child.plan.agent else None,
         "label": child.plan.label,
+        "watches": child.plan.monitor.watch if child.plan.monitor is not None else None,
         "inbox": child.plan.kind == "session" or (child.plan.command is not None and child.plan.command.inbox),
         "run_id": child.run_id or None,
         "why": state.why if state is not None else "",

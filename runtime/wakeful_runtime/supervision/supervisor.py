@@ -30,6 +30,7 @@ from wakeful_runtime.supervision.ending import end_hard
 from wakeful_runtime.supervision.incidentbook import IncidentBook
 from wakeful_runtime.supervision.keeping import Keeping
 from wakeful_runtime.supervision.launch import Begun, LaunchRefused, launch
+from wakeful_runtime.supervision.lending import Lending
 from wakeful_runtime.supervision.lines import Lines
 from wakeful_runtime.supervision.requests import Requests
 from wakeful_runtime.supervision.restartlimit import RestartLimit
@@ -75,6 +76,7 @@ class Supervisor:
         self.requests = Requests(self)
         self.lane = ChildLane(self)
         self.departures = Departures(self)
+        self.lending = Lending(self)
         self.on_parked = on_parked
         self.answers: dict[str, asyncio.Future[str]] = {}
         self._limit = limit or RestartLimit(lines.directory.restarts, lines.boot_id.encode())
@@ -148,7 +150,12 @@ class Supervisor:
         return True
 
     async def strange(self, held: Held) -> None:
-        """A life that nothing in the tree accounts for (the tree was changed): it is ended, and forgotten."""
+        """A life that nothing in the tree accounts for (the tree was changed): it is ended, and forgotten.
+
+        But for one that another supervisor has handed over.
+        """
+        if await self.lending.arrived(held):
+            return
         life = held.life
         self._log.warning("a life that is no part of the tree", path=life.path, incarnation=life.incarnation)
         if held.pidfd is not None:
@@ -351,6 +358,11 @@ class Supervisor:
             self._log.error("supervision failed", exc_info=task.exception())
             sys.stderr.flush()
             os._exit(FAILED)
+
+    def emptied(self) -> None:
+        """A monitor that took over one session has nothing to do after its end."""
+        if self.plan.watch is not None and not self.children:
+            self._on_finished(ExitReason(kind="returned", what="its session is over", at=time.time()))
 
     async def settle(self, timeout: float) -> None:
         """Let what was begun (acknowledgements, the last things kept) come to its end, for `timeout` seconds."""

@@ -11,6 +11,7 @@ from wakeful.exits import ExitReason
 from wakeful.plan import ChildPlan
 from wakeful.rules import events as e
 from wakeful_runtime.evidence.evidence import describe
+from wakeful_runtime.gateway.spawnrequest import heartbeat_over
 from wakeful_runtime.store.client import StoreRefused
 from wakeful_runtime.supervision.addrefused import AddRefused
 from wakeful_runtime.supervision.child import Body, Child
@@ -56,7 +57,7 @@ class Verbs:
 
     async def _below(self, path: str, verb: str, args: Body) -> Any:
         for child in self._supervisor.children.values():
-            if child.plan.kind == "monitor" and path.startswith(f"{child.path}/"):
+            if _leads_to(child, path):
                 return await self._forward(child, verb, args)
         raise NodeError(f"there is no {path!r} here")
 
@@ -114,6 +115,8 @@ class Verbs:
                 return await self._mark(child, args)
             case "dump":
                 return await self._dump(child)
+            case "lend":
+                return await self._lend(child, args)
             case _:
                 raise NodeError(f"there is no verb {verb!r}")
         return {"path": child.path, "status": "ok"}
@@ -172,6 +175,15 @@ class Verbs:
             return self._same_run(plan) or {"refused": refused.code, "why": str(refused)}
         return _added(child)
 
+    async def _lend(self, child: Child, args: Body) -> Body:
+        """Hand the session to a monitor of its own."""
+        try:
+            heartbeat = heartbeat_over(child.plan.heartbeat, args.get("heartbeat"))
+            plan = ChildPlan.model_validate(args["plan"])
+            return _added(await self._supervisor.lending.lend(child, plan, heartbeat))
+        except AddRefused as refused:
+            return {"refused": refused.code, "why": str(refused)}
+
     def _same_run(self, plan: ChildPlan) -> Body | None:
         """The child that has this plan's run, or is to have it."""
         for child in self._supervisor.children.values():
@@ -225,6 +237,13 @@ class Verbs:
         rows: list[Body] = list(told.get("value") or [])
         self._last_rows[child.path] = rows
         return rows
+
+
+def _leads_to(child: Child, path: str) -> bool:
+    """Whether `path` is below this monitor, or taken over by it."""
+    if child.plan.kind != "monitor":
+        return False
+    return path.startswith(f"{child.path}/") or (child.plan.monitor is not None and child.plan.monitor.watch == path)
 
 
 def _added(child: Child) -> Body:

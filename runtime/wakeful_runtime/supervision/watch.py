@@ -104,6 +104,13 @@ class Watch:
         self._memory.end(child)
         self._supervisor.incidents.over(child, present, reason)
 
+    def leave(self, child: Child) -> None:
+        """Another supervisor watches it now."""
+        if child.present is not None:
+            child.present.due = float("inf")
+        self._asked.discard(child.name)
+        self._memory.end(child)
+
     # what is heard
 
     def heard(self, child: Child, present: Present, kind: str, body: Body) -> None:
