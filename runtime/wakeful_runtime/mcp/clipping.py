@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from pydantic_core import to_json
+from wakeful_runtime.contract.written import as_json
 
 MOST_BYTES = 48_000
 """Of JSON in one answer: some 12,000 tokens."""
 
 STEPS = ((4000, 200), (1000, 50), (300, 20), (100, 8), (40, 3))
 """Characters of a text and items of a list, tried until the answer is small enough."""
-
-
-def as_json(value: Any) -> bytes:
-    """Bytes become base64, figures that are none become null."""
-    return to_json(value, bytes_mode="base64", inf_nan_mode="null", fallback=str)
 
 
 def clip(value: Any) -> tuple[Any, bool]:

@@ -21,8 +21,9 @@ from mcp_types import Tool as ListedTool
 from pydantic import ValidationError
 
 from wakeful.errors import WakefulError
+from wakeful_runtime.contract.written import as_json
 from wakeful_runtime.mcp.advice import FORBIDDEN, MISTAKEN, REFUSED, advice
-from wakeful_runtime.mcp.clipping import as_json, clip
+from wakeful_runtime.mcp.clipping import clip
 from wakeful_runtime.mcp.limits import Limits, TooMuch
 from wakeful_runtime.mcp.tools import TOOLS, Tool
 

@@ -16,8 +16,9 @@ from starlette.types import ASGIApp
 
 from wakeful_runtime.contract.fields import Seq
 from wakeful_runtime.contract.verbs import VERBS, Verb
+from wakeful_runtime.contract.written import as_json
 from wakeful_runtime.web.address import Names
-from wakeful_runtime.web.endpoint import CALLS_AT_ONCE, Call, Seats, VerbEndpoint, as_json, ask, unless_gone
+from wakeful_runtime.web.endpoint import CALLS_AT_ONCE, Call, Seats, VerbEndpoint, ask, unless_gone
 from wakeful_runtime.web.guard import Guard
 from wakeful_runtime.web.journalstream import STREAMS, JournalStream, Page
 from wakeful_runtime.web.openapi import document

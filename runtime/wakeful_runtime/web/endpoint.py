@@ -7,12 +7,13 @@ from collections.abc import Awaitable
 from typing import Any, Protocol, TypeVar, cast
 
 from pydantic import ValidationError
-from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive
 
 from wakeful.errors import WakefulError
 from wakeful_runtime.contract.verbs import Verb
+from wakeful_runtime.contract.written import as_json
 from wakeful_runtime.web.bodies import read_object
 from wakeful_runtime.web.problems import Problem, of_error, of_validation
 
@@ -68,11 +69,6 @@ class VerbEndpoint:
         return self._verb.problems.get(str(cast("dict[str, Any]", answer).get("status")), 200)
 
 
-def as_json(value: Any) -> bytes:
-    """What JSON has no word for: bytes become base64, figures that are none become null."""
-    return to_json(value, bytes_mode="base64", inf_nan_mode="null", fallback=str)
-
-
 async def ask(call: Call, verb: Verb, args: dict[str, Any]) -> Any:
     """The node's answer.
 
@@ -103,7 +99,7 @@ async def unless_gone(request: Request, answer: Awaitable[T]) -> T:
         Problem: the client is gone; nobody reads it.
     """
     asking = asyncio.ensure_future(answer)
-    leaving = asyncio.ensure_future(_left(request))
+    leaving = asyncio.ensure_future(left(request.receive))
     try:
         await asyncio.wait((asking, leaving), return_when=asyncio.FIRST_COMPLETED)
         if not asking.done():
@@ -114,6 +110,7 @@ async def unless_gone(request: Request, answer: Awaitable[T]) -> T:
         leaving.cancel()
 
 
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def left(receive: Receive) -> None:
+    """Until the client is gone."""
+    while (await receive())["type"] != "http.disconnect":
         pass

@@ -9,7 +9,8 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from wakeful.errors import WakefulError
-from wakeful_runtime.web.endpoint import Seats, as_json
+from wakeful_runtime.contract.written import as_json
+from wakeful_runtime.web.endpoint import Seats, left
 
 LOOK_S = 0.25
 """How often the journal is looked at while it does not grow."""
@@ -51,7 +52,7 @@ class JournalStream:
         with self._seats:
             headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            leaving = asyncio.ensure_future(_left(receive))
+            leaving = asyncio.ensure_future(left(receive))
             writing = asyncio.ensure_future(self._write(send))
             try:
                 await asyncio.wait((leaving, writing), return_when=asyncio.FIRST_COMPLETED)
@@ -117,8 +118,3 @@ class JournalStream:
 
 def _event(row: dict[str, Any]) -> bytes:
     return b"id: %d\ndata: %s\n\n" % (row["seq"], as_json(row))
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -12,7 +12,8 @@ from mcp_types import CallToolResult, ListToolsResult, TextContent
 from wakeful.errors import CodecError
 from wakeful_runtime.clients.calling import CallRefused, NoAnswer
 from wakeful_runtime.clients.client import NoNode
-from wakeful_runtime.mcp.clipping import MOST_BYTES, as_json, clip
+from wakeful_runtime.contract.written import as_json
+from wakeful_runtime.mcp.clipping import MOST_BYTES, clip
 from wakeful_runtime.mcp.limits import STARTS, Limits
 from wakeful_runtime.mcp.server import build_server
 
