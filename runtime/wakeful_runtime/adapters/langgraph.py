@@ -50,7 +50,7 @@ __all__ = ["Saver", "durable_model", "durable_run"]
 
 @dataclass
 class _Running:
-    """A run under way; `asked` counts the questions of each node."""
+    """A run under way; `asked` counts how often a node has asked the same."""
 
     page: Page
     saver: Saver
@@ -101,13 +101,15 @@ async def durable_run(
         saver.adopt(page)
         here: RunnableConfig = {"configurable": {"thread_id": page.name}, "callbacks": [_Leases(page, call_timeout)]}
         stream = _Stream(graph.copy({"checkpointer": saver}), merge_configs(config, here), options, page)
-        token = _running.set(_Running(page, saver))
+        running = _Running(page, saver)
+        token = _running.set(running)
         try:
             begun = await saver.aget_tuple(stream.config) is not None
             waits = await stream.run(None if begun else input)
             while waits:
                 if answer is None:
                     raise SpecError(f"the graph waits for an answer to {waits[0].value!r}: durable_run(…, answer=…)")
+                running.asked.clear()  # the nodes that wait begin again, and ask the same
                 waits = await stream.run(Command(resume=await answer(waits)))
             return stream.values
         finally:

@@ -12,8 +12,9 @@
 
 The message history is the session's checkpoint, each turn is progress, each model call a lease. The next life goes on
 after the last answer of the model, and no call that was answered is made again. A tool's result is kept too, if it is
-made of what JSON has; a tool that was cut short runs again, so what must happen at most once belongs in
-`wakeful.current().once(…)` inside it. Outside a node the same code runs as a plain script.
+made of what JSON has (of another, the JSON that the model was shown comes back); a tool that was cut short runs again,
+so what must happen at most once belongs in `wakeful.current().once(…)` inside it. Outside a node the same
+code runs as a plain script.
 """
 
 from __future__ import annotations
