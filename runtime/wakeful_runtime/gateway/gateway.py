@@ -28,6 +28,7 @@ from wakeful_runtime.processes import boot_id
 from wakeful_runtime.store.client import StoreClient
 from wakeful_runtime.supervision.adoption import adopt
 from wakeful_runtime.supervision.child import Body, Child
+from wakeful_runtime.supervision.lending import watches
 from wakeful_runtime.supervision.lines import Lines
 from wakeful_runtime.supervision.restartlimit import RestartLimit
 from wakeful_runtime.supervision.supervisor import Supervisor
@@ -189,7 +190,8 @@ class GatewayProcess:
         """Lives whose supervisor is no part of the tree any more (the tree was changed) are taken over and ended."""
         paths = {"gateway", *_supervisors_of(self._start.plan.root, "")}
         table = await lines.init.table()
-        paths |= {row["path"] for row in table["table"] if row["kind"] == "monitor" and row["owner"] in paths}
+        kept = await lines.store.request("placements")
+        paths |= {row["path"] for row in kept["rows"] if row["owner"] in paths and watches(row["plan"])}
         for row in table["table"]:
             if row["owner"] not in paths and row["owner"] != "init" and row["path"] != "gateway":
                 await lines.init.give(row["path"], "gateway")

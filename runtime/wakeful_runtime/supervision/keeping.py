@@ -39,7 +39,8 @@ class Keeping:
 
     async def hand(self, child: Child, plan: ChildPlan, state: ChildState, to: str) -> None:
         """Make it a child of the supervisor at `to`."""
-        await self._lines.store.request("placement_put", **{**self._row(child, state, plan), "owner": to})
+        row: Body = {**self._row(child, state, plan), "owner": to}
+        await self._lines.store.request("placement_put", **row)
         await self._lines.store.request("placement_sync", path=child.path)
 
     def _row(self, child: Child, state: ChildState, plan: ChildPlan | None) -> Body:

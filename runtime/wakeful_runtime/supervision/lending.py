@@ -28,6 +28,11 @@ MONITOR_UP_S = 10.0
 UP_LOOK_S = 0.01
 
 
+def watches(plan: Body | None) -> bool:
+    """Whether a kept plan is that of a monitor that has taken a session over."""
+    return bool(plan and (plan.get("monitor") or {}).get("watch"))
+
+
 class Lending:
     """The handing over of one supervisor's children."""
 
