@@ -199,7 +199,7 @@ class Arena:
 
     def _left_over(self) -> list[str]:
         reap()
-        left = [f"process {pid}" for pid in self._living()]
+        left = [f"process {pid}: {_described(pid)}" for pid in self._living()]
         left += [f"socket {file.name}" for file in self.directory.sockets.glob("*")]
         left += [f"file {file.name}" for file in self.directory.lives.glob("*.json*")]
         left += ["a lock"] if runs_in(self.directory) else []
@@ -234,6 +234,14 @@ class Arena:
         for keeper in self._keepers:
             keeper.wait()
         reap()
+
+
+def _described(pid: int) -> str:
+    stat = read_stat(pid)
+    with contextlib.suppress(OSError):
+        line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        return f"{line.strip()} (parent {stat.parent if stat else '?'}, started at tick {stat.start if stat else '?'})"
+    return "gone meanwhile"
 
 
 def reap() -> None:

@@ -13,6 +13,7 @@ from typing import Literal
 from tests.chaos.arena import MONITORS, Arena, paths
 
 from wakeful.errors import NodeError
+from wakeful_runtime.processes import read_stat
 
 Role = Literal["session", "monitor", "gateway", "init", "store", "keeper"]
 How = Literal["kill", "stop", "loop-block", "gil", "await-forever", "error", "orphan"]
@@ -160,11 +161,21 @@ class Monkey:
     def _self_made(self, path: str, pid: int, incarnation: int, how: str) -> None:
         at, sure = time.time(), True
         try:
+            if how == "orphan" and not self._inside(pid):
+                return
             told = self._arena.client.call("chaos", {"path": path, "mode": how}, timeout=3.0)
             sure = int(told["pid"]) == pid
         except NodeError:
             sure = False  # it may have come through all the same
         self._note("session", how, path, pid, incarnation, at=at, sure=sure)
+
+    def _inside(self, pid: int) -> bool:
+        """Whether what the life leaves falls to the node: not once its init and its keeper have both died.
+
+        What was then started by two forks with an empty environment can't be told from a stranger's: semantics.md.
+        """
+        stat = read_stat(pid)
+        return stat is not None and stat.parent in (self._arena.role("init"), self._arena.role("keeper"))
 
     def _note(
         self, role: Role, how: str, path: str, pid: int, incarnation: int, *, at: float = 0.0, sure: bool = True

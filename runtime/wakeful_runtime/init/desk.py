@@ -27,6 +27,10 @@ MAX_CONNECTIONS = 1024
 Reply = tuple[dict[str, Any], list[int]]
 
 
+WHY_CHARS = 1000
+"""Of an answer: what is refused may be as long as a frame, and longer as JSON."""
+
+
 @dataclass(eq=False)
 class Caller:
     """One connection. `path` is empty until hello; observers (command line, keeper) have none."""
@@ -148,9 +152,10 @@ class Desk:
         try:
             body, descriptors = self._answer(caller, verb, message)
         except Refusal as refusal:
-            connection.send({"re": number, "ok": False, "error": refusal.code, "why": refusal.why})
-        except (KeyError, TypeError, ValueError) as error:
-            connection.send({"re": number, "ok": False, "error": "bad", "why": f"{verb}: {error!r}"})
+            connection.send({"re": number, "ok": False, "error": refusal.code, "why": refusal.why[:WHY_CHARS]})
+        except (ArithmeticError, KeyError, TypeError, ValueError) as error:  # JSON knows infinite numbers
+            why = f"{verb}: {error!r}"[:WHY_CHARS]
+            connection.send({"re": number, "ok": False, "error": "bad", "why": why})
         else:
             self._reply(connection, number, body, descriptors)
 
@@ -214,6 +219,8 @@ class Desk:
         except binascii.Error as error:
             raise Refusal("bad", f"boot: {error}") from None
         owner = str(message.get("owner") or caller.path)
+        if not _may_own(owner):
+            raise Refusal("bad", f"{owner!r} can own nothing")
         entry = self._forker.fork(path, kind, incarnation, boot, owner)
         self._node.forked(entry)
         descriptors = [entry.handle.fileno()] if entry.handle and entry.handle.pidfd is not None else []
@@ -253,6 +260,8 @@ class Desk:
 
     def _give(self, caller: Caller, message: dict[str, Any]) -> Reply:
         path, to = str(message["path"]), str(message["to"])
+        if not _may_own(to):
+            raise Refusal("bad", f"can't give {path} to {to!r}")
         entries = [entry for entry in self._registry if entry.life.path == path]
         if not entries:
             raise Refusal("gone", f"no life of {path}")
@@ -289,6 +298,10 @@ class Desk:
             raise Refusal("denied", "only the gateway, the keeper or a person stops a node")
         self._node.order_stop(str(message.get("why") or "asked to"))
         return {}, []
+
+
+def _may_own(path: str) -> bool:
+    return path in ("gateway", "init") or is_path(path)
 
 
 def _check_owner(caller: Caller, entry: Entry) -> None:
