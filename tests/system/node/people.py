@@ -105,8 +105,22 @@ class Publisher(Session[None]):
         return await self.once("publish", publish, track)
 
 
+def was_published(track: str) -> dict[str, int] | None:
+    """What the outside world knows of it."""
+    return {"id": 1} if Path(track).exists() else None
+
+
+class CarefulPublisher(Session[None]):
+    async def run(self, task: str, track: str) -> dict[str, int]:
+        return await self.once("publish", publish, track, verify=was_published)
+
+
 class Note(Message):
     n: int
+
+
+DEADLY = 13
+"""The note whose handler dies after its checkpoint, before it could acknowledge anything."""
 
 
 class Send(Request[int]):
@@ -147,6 +161,8 @@ class Keeper(Session[list[int]]):
             raise ValueError("a poisonous note")
         self.notes.append(message.n)
         await self.checkpoint("notes", self.notes)
+        if message.n == DEADLY:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     @handler
     def seen(self, message: Seen) -> list[int]:

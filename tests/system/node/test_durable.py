@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.system.node.conftest import Harness
-from tests.system.node.people import Keeper, Seen, Send, Sender
+from tests.system.node.people import DEADLY, Keeper, Seen, Send, Sender
 
 from wakeful import AskError, Child, Gateway, Heartbeat, Monitor, Ref
 from wakeful_runtime import connect
@@ -36,10 +36,10 @@ async def test_a_durable_message_is_applied_once_though_its_recipient_is_killed_
         sender, keeper = node.actor("m/s"), node.actor("m/k")
         await asyncio.to_thread(harness.until_state, "m/k", "running")
         for number in range(4):
-            await sender.ask(Send(to="m/k", first=25 * number, count=25), timeout=20)
+            await sender.ask(Send(to="m/k", first=100 + 25 * number, count=25), timeout=20)
             await asyncio.to_thread(harness.kill, "m/k")
             await asyncio.to_thread(harness.until_event, "m/k", "restarted", count=number + 1)
-        assert await seen(keeper, 100) == list(range(100))
+        assert await seen(keeper, 100) == list(range(100, 200))
 
 
 async def test_a_durable_message_waits_for_a_recipient_that_is_stopped(harness: Harness) -> None:
@@ -62,3 +62,13 @@ async def test_a_message_whose_handler_raises_three_times_is_a_dead_letter(harne
         assert "poisonous" in letter["why"]
         assert await seen(node.actor("m/k"), 1) == [0]
         assert harness.row("m/k")["incarnation"] == 1
+
+
+async def test_a_crash_between_commit_and_acknowledgement_applies_a_message_once(harness: Harness) -> None:
+    await asyncio.to_thread(harness.start, tree())
+    async with connect(harness.directory.root) as node:
+        await asyncio.to_thread(harness.until_state, "m/k", "running")
+        await node.actor("m/s").ask(Send(to="m/k", first=DEADLY - 1, count=3), timeout=20)
+        await asyncio.to_thread(harness.until_event, "m/k", "restarted")
+        assert await seen(node.actor("m/k"), 3) == [DEADLY - 1, DEADLY, DEADLY + 1]
+        assert harness.row("m/k")["incarnation"] == 2

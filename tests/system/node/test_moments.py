@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.system.node.books import Lingers, Waits
 from tests.system.node.conftest import Harness
+from tests.system.node.people import CarefulPublisher
 from tests.system.node.witness import QUICK, WORKERS, Witness
 
 from wakeful import Child, Gateway, Monitor
@@ -146,3 +147,15 @@ def test_sessions_outlive_keeper_init_and_gateway_and_the_next_run_adopts_them(n
     for path in WORKERS:
         assert harness.events(path, "restarted") == []
     assert harness.stop() == 0
+
+
+def test_a_crash_between_an_effect_and_its_record_does_it_once_where_the_world_can_be_asked(
+    harness: Harness, tmp_path: Path
+) -> None:
+    track = tmp_path / "track"
+    args = {"track": str(track)}
+    harness.start(Gateway(Monitor("m", Child("p", CarefulPublisher, task="x", args=args, heartbeat=QUICK))))
+    harness.until_state("m/p", "done")
+    assert track.read_text() == "published\n"
+    assert harness.row("m/p")["incarnation"] == 2
+    assert harness.call("sessions_result", label="m/p")["result"] == {"id": 1}
