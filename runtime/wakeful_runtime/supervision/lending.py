@@ -30,7 +30,8 @@ UP_LOOK_S = 0.01
 
 def watches(plan: Body | None) -> bool:
     """Whether a kept plan is that of a monitor that has taken a session over."""
-    return bool(plan and (plan.get("monitor") or {}).get("watch"))
+    monitor: Body | None = plan.get("monitor") if plan else None
+    return monitor is not None and monitor.get("watch") is not None
 
 
 class Lending:
