@@ -159,3 +159,43 @@ async def test_table_longer_than_a_frame_of_descriptors_comes_whole(small_node: 
     for held in again.first:
         assert held.pidfd is not None
         assert f"Pid:\t{held.life.pid}\n" in about(held.pidfd)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes another user")
+async def test_another_user_is_dropped_even_where_the_directory_lets_him_in(small_node: SmallNode) -> None:
+    small_node.start()
+    before = initcall.status(small_node.directory)["dropped"]
+    where = small_node.directory
+    folders = (where.root.parent, where.root, where.sockets)
+    modes = [folder.stat().st_mode for folder in folders]
+    for folder in folders:
+        folder.chmod(0o711)
+    where.init_socket.chmod(0o666)
+    try:
+        assert _asked_as(65534, small_node) == 0
+    finally:
+        where.init_socket.chmod(0o600)
+        for folder, mode in zip(folders, modes, strict=True):
+            folder.chmod(mode)
+    assert initcall.status(where)["dropped"] == before + 1
+
+
+def _asked_as(uid: int, node: SmallNode) -> int:
+    child = os.fork()
+    if child == 0:
+        _ask_as(uid, node)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _ask_as(uid: int, node: SmallNode) -> None:
+    """In a fork: 0 if init hung up without a word, 1 if it answered, 2 if it could not be asked."""
+    status = 2
+    try:
+        os.setuid(uid)
+        with dial(node) as line:
+            line.sendall(encode({"do": "hello", "id": 1, "observer": True}))
+            status = int(bool(answer(line)))
+    except (BrokenPipeError, ConnectionResetError):
+        status = 0
+    finally:
+        os._exit(status)

@@ -15,6 +15,7 @@ from tests.system.node.people import CarefulPublisher
 from tests.system.node.witness import QUICK, WORKERS, Witness
 
 from wakeful import Child, Gateway, Monitor
+from wakeful_runtime.processes import descendants
 
 
 @pytest.fixture
@@ -159,3 +160,21 @@ def test_a_crash_between_an_effect_and_its_record_does_it_once_where_the_world_c
     assert track.read_text() == "published\n"
     assert harness.row("m/p")["incarnation"] == 2
     assert harness.call("sessions_result", label="m/p")["result"] == {"id": 1}
+
+
+def test_a_zombie_whose_group_lives_on_has_no_next_life_before_that_is_gone(node: Witness) -> None:
+    harness = node.harness
+    harness.call("chaos", path="m/w0", mode="orphan")
+    ended = harness.until_event("m/w0", "exited")
+    restarted = harness.until_event("m/w0", "restarted")
+    assert restarted["seq"] > ended["seq"]
+    left = [pid for pid in descendants(harness.keeper().pid) if b"sleep" in command_line(pid)]
+    assert left == []
+    node.survives("m/w0")
+
+
+def command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
