@@ -50,6 +50,8 @@ def finished_and_made_again(lines: list[tuple[int, str, str]]) -> list[str]:
     return wrong
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(240)  # importing these libraries takes seconds, twice, and more on a busy machine
 @pytest.mark.parametrize("framework", ["pydantic_ai", "langgraph", "openai_agents"])
 def test_an_agent_killed_ten_times_ends_as_if_undisturbed_and_repeats_no_finished_call(
     framework: str, harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
