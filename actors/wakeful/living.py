@@ -118,9 +118,9 @@ def _attach(cls: type[Living], life: Life) -> Attached:
 
 
 def _check_accepts(cls: type[Living]) -> None:
-    accepted: tuple[object, ...] = cls.accepts
+    accepted: tuple[Any, ...] = cls.accepts
     for kind in accepted:
-        if not (inspect.isclass(kind) and issubclass(kind, Message)) or issubclass(kind, Request):
+        if not inspect.isclass(kind) or not issubclass(kind, Message) or issubclass(kind, Request):
             raise SpecError(f"{cls.__name__}.accepts: {kind!r} is no Message; what is asked needs a handler")
 
 

@@ -67,7 +67,7 @@ class Town:
             def do_POST(self) -> None:
                 town.post(self)
 
-            def log_message(self, *args: Any) -> None: ...
+            def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002 (http.server's name)
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

@@ -340,7 +340,7 @@ class Keeper:
             call(gateway)
 
     def _say(self, line: str) -> None:
-        with self._directory.log("keeper").open("a") as log:
+        with contextlib.suppress(OSError), self._directory.log("keeper").open("a") as log:  # a full disk ends no keeper
             log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {line}\n")
 
 

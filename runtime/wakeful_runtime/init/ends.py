@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +14,7 @@ from wakeful_runtime.init.keeperlink import KeeperLink
 from wakeful_runtime.init.lives import ExitReport
 from wakeful_runtime.init.oom import OomCounter
 from wakeful_runtime.init.registry import Entry, Registry
+from wakeful_runtime.init.saying import say
 from wakeful_runtime.init.sweep import Remains, hold_descendants, signal_group, signal_remains, sweep_round
 from wakeful_runtime.processes import LINUX, pidfd_exit_status, read_stat
 
@@ -237,7 +237,7 @@ class Ends:
         self._registry.exited(entry, report)
         if not swept:
             left = ", ".join(map(str, report.leftover))
-            print(f"wakeful: {entry.life.path}: can't be killed: {left}", file=sys.stderr, flush=True)
+            say(f"{entry.life.path}: can't be killed: {left}")
             entry.clean = 0
         self._on_report(entry, report)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,9 +15,13 @@ from wakeful_runtime.init.birth import Birth, Enter, be_born
 from wakeful_runtime.init.gate import fork_behind_gate
 from wakeful_runtime.init.lives import LifeRecord
 from wakeful_runtime.init.registry import Entry, Registry
+from wakeful_runtime.init.saying import say
 from wakeful_runtime.init.standby import Standby, pack_order
 from wakeful_runtime.init.sweep import kill_child
 from wakeful_runtime.processes import ProcessHandle
+
+TRIES = 3
+"""So many processes may fail to stand by; then none is asked to any more."""
 
 
 class Refusal(Exception):
@@ -50,6 +53,7 @@ class Forker:
         self._warm = warm
         self._boot_id = boot_id
         self._standby: Standby | None = None
+        self._failed = 0
 
     @property
     def standby(self) -> int | None:
@@ -58,13 +62,16 @@ class Forker:
 
     def stand_by(self) -> None:
         """Have a process ready for the next life. Where the machine gives none, the next life is simply forked."""
-        if self._standby is not None and not self._standby.alive():
+        if self._standby is not None and self._standby.failed():
             self.dismiss()
-        if self._standby is None:
+            self._failed += 1
+            if self._failed == TRIES:
+                say(f"{TRIES} processes in a row did not get ready to stand by: lives are forked as they come")
+        if self._standby is None and self._failed < TRIES:
             try:
                 self._standby = Standby.fork(self._directory, self._enter, self._warm)
             except OSError as error:
-                print(f"wakeful: no process stands by: {error}", file=sys.stderr, flush=True)
+                say(f"no process stands by: {error}")
 
     def dismiss(self) -> None:
         """Nobody stands by any more."""
@@ -87,7 +94,10 @@ class Forker:
         Raises:
             Refusal: `alive`, `stale`, or `bad` when the machine gives no process or the disk is full.
         """
-        number = self._checked(path, incarnation)
+        try:
+            number = self._checked(path, incarnation)
+        except OSError as error:
+            raise Refusal("bad", f"can't number the next life of {path}: {error.strerror or error}") from None
         life = LifeRecord(
             path=path,
             kind=kind,
@@ -123,10 +133,14 @@ class Forker:
 
     def _start(self, life: LifeRecord, boot: bytes, roles: tuple[str, ...]) -> Entry:
         standby, order = self._standby, pack_order(self._birth(life, boot), roles)
-        if standby is None or order is None or not standby.alive():
+        if standby is None or order is None or not standby.ready():
             return self._fork(life, boot, roles)
         self._standby = None
-        entry = self._record(life, standby.handle)
+        try:
+            entry = self._record(life, standby.handle)
+        except OSError:
+            standby.let_go()
+            raise
         standby.begin(order)
         return entry
 
@@ -142,7 +156,7 @@ class Forker:
         handle, gate = fork_behind_gate(begin)
         try:
             entry = self._record(life, handle)
-            with contextlib.suppress(BrokenPipeError):  # it died meanwhile: an exit like any other
+            with contextlib.suppress(ConnectionError):  # it died meanwhile: an exit like any other
                 os.write(gate, b"!")
         finally:
             os.close(gate)

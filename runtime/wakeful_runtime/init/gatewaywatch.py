@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from wakeful_runtime.init.ends import Ends
 from wakeful_runtime.init.forker import Forker, Refusal
 from wakeful_runtime.init.initloop import InitLoop, Timer
 from wakeful_runtime.init.registry import Entry
+from wakeful_runtime.init.saying import say
 from wakeful_runtime.processes import read_stat, run_delay
 
 
@@ -87,7 +87,7 @@ class GatewayWatch:
         try:
             entry = self._forker.fork("gateway", "gateway", None, b"", "gateway", roles=("gateway",))
         except Refusal as refusal:
-            print(f"wakeful: no gateway yet: {refusal.why}", file=sys.stderr, flush=True)
+            say(f"no gateway yet: {refusal.why}")
             self._again("refused")
             return
         self._forked(entry)
@@ -195,6 +195,6 @@ class GatewayWatch:
     def _replace(self, why: str) -> None:
         entry = self._entry
         if entry is not None and entry.state == "running" and not entry.ordered:
-            print(f"wakeful: gateway pid {entry.life.pid}: {why}; killed", file=sys.stderr, flush=True)
+            say(f"gateway pid {entry.life.pid}: {why}; killed")
             self.replaced = why
             self._ends.kill(entry)

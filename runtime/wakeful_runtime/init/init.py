@@ -6,7 +6,6 @@ import os
 import selectors
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from wakeful_runtime.init.keeperlink import KeeperLink
 from wakeful_runtime.init.lives import ExitReport, LifeFile
 from wakeful_runtime.init.oom import OomCounter
 from wakeful_runtime.init.registry import Entry, Registry
+from wakeful_runtime.init.saying import say
 from wakeful_runtime.processes import LINUX, ProcessHandle, boot_id
 
 STOPPED_IN_ORDER = 0
@@ -68,7 +68,7 @@ def main(birth: InitBirth) -> int:
     try:
         locks.take(birth.directory.lock("init"), wait=1.0)
     except locks.LockHeld as error:
-        print(f"wakeful: {error}; no second init", file=sys.stderr, flush=True)
+        say(f"{error}; no second init")
         return NOT_ALONE
     init = Init(birth)
     init.take_over()
@@ -89,7 +89,7 @@ class Init:
         self._news: dict[str, Any] = {}
         self._link: KeeperLink | None = None
         self._registry = Registry(birth.directory)
-        self._incarnation = self._registry.number("init")
+        self._incarnation = self._registry.number_of_init()
         self._finishing = False
         self._hard = False
         self._forker = Forker(birth.directory, self._registry, birth.enter, birth.warm, self._boot_id)
@@ -225,7 +225,7 @@ class Init:
         if self._link is None or self._link.connection is not connection:
             return
         link, self._link, self._keeper_pid = self._link, None, None
-        print(f"wakeful: no keeper any more ({why}); the node runs on", file=sys.stderr, flush=True)
+        say(f"no keeper any more ({why}); the node runs on")
         self._tell_keeper({"keeper_gone_at": time.time()})
         link.broke()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any, Literal
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.init import locks
 from wakeful_runtime.init.lives import EXITS_KEPT, ExitReport, LifeFile, LifeFiles, LifeRecord
+from wakeful_runtime.init.saying import say
 from wakeful_runtime.processes import ProcessHandle
 
 State = Literal["running", "ending", "exited"]
@@ -115,6 +115,14 @@ class Registry:
         """The next incarnation of one of the node's own processes; it is on disk when this returns."""
         return self._numbers.take(path, self.last(path) + 1)
 
+    def number_of_init(self) -> int:
+        """The next number of init itself, which must come up on a full disk too: then it is kept in memory only."""
+        try:
+            return self.number("init")
+        except OSError as error:
+            say(f"can't keep the number of this init: {error}")
+            return self.last("init")
+
     def lock(self, path: str) -> Path:
         """The lock of a path's lives."""
         return self._directory.life(path).with_suffix(".lock")
@@ -184,7 +192,7 @@ class Registry:
         try:
             self._files.write(record)
         except OSError as error:
-            print(f"wakeful: can't write the file of {record.life.path}: {error}", file=sys.stderr, flush=True)
+            say(f"can't write the file of {record.life.path}: {error}")
 
     def _seen(self, life: LifeRecord) -> None:
         self._last[life.path] = max(life.incarnation, self._last.get(life.path, 0))

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
@@ -22,7 +23,12 @@ from wakeful_runtime.init.sweep import kill_child
 from wakeful_runtime.processes import ProcessHandle
 
 LARGEST = 32 * 1024
-"""Bytes an order may have: less than a pipe holds, so that init never waits for the process at its other end."""
+"""Bytes an order may have: far less than the socket holds."""
+
+READY = b"r"
+
+WARM_S = 10.0
+"""How long a process may take to get ready; usually it is 20 ms."""
 
 _LENGTH = struct.Struct("!I")
 
@@ -33,6 +39,8 @@ class Standby:
     def __init__(self, handle: ProcessHandle, gate: int) -> None:
         self.handle = handle
         self._gate = gate
+        self._since = time.monotonic()
+        self._ready = False
 
     @classmethod
     def fork(cls, directory: NodeDirectory, enter: Enter, warm: Callable[[], None]) -> Standby:
@@ -43,25 +51,43 @@ class Standby:
         """
 
         def begin(gate: int, mask: set[Any]) -> None:
-            be_born(lambda: _read(gate, directory), enter, gate=gate, mask=mask, warm=warm)
+            def made_ready() -> None:
+                warm()
+                os.write(gate, READY)
+
+            be_born(lambda: _read(gate, directory), enter, gate=gate, mask=mask, warm=made_ready)
 
         return cls(*fork_behind_gate(begin))
 
-    def alive(self) -> bool:
-        """Whether it still waits."""
-        return self.handle.alive()
+    def ready(self) -> bool:
+        """Whether it waits for its order."""
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            self._ready = self._ready or os.read(self._gate, len(READY)) == READY
+        return self._ready and self.handle.alive()
+
+    def failed(self) -> bool:
+        """It has ended, or takes too long to get ready."""
+        return not self.ready() and (not self.handle.alive() or time.monotonic() - self._since > WARM_S)
 
     def begin(self, order: bytes) -> None:
         """Give it its order; if it died this moment, the life it has become has ended like any other."""
         try:
-            with contextlib.suppress(BrokenPipeError):
-                os.write(self._gate, order)
+            if os.write(self._gate, order) < len(order):
+                raise BlockingIOError
+        except ConnectionError:
+            pass
+        except BlockingIOError:  # nobody has read what little there is: half an order is none, and it leaves
+            kill_child(self.handle.pid)
         finally:
-            os.close(self._gate)
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Close the gate; without an order it leaves."""
+        os.close(self._gate)
 
     def dismiss(self) -> None:
         """End and reap it."""
-        os.close(self._gate)
+        self.let_go()
         kill_child(self.handle.pid)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.handle.pid, 0)

@@ -128,7 +128,8 @@ class Server:
             self._listening[path] = clients[request]
             self._listening.move_to_end(path)
             if len(self._listening) > LISTENING:
-                self._listening.popitem(last=False)
+                _, forgotten = self._listening.popitem(last=False)
+                self._lane.send(forgotten, [b"", b""])  # it asks again, and is the last to be forgotten then
         for path in arrivals.come:
             once = path.startswith(ONCE)
             client = self._listening.pop(path, None) if once else self._listening.get(path)

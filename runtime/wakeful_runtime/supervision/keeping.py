@@ -39,11 +39,12 @@ class Keeping:
 
     async def hand(self, child: Child, plan: ChildPlan, state: ChildState, to: str) -> None:
         """Make it a child of the supervisor at `to`."""
-        row: Body = {**self._row(child, state, plan), "owner": to}
+        row = self._row(child, state, plan)
+        row["owner"] = to
         await self._lines.store.request("placement_put", **row)
         await self._lines.store.request("placement_sync", path=child.path)
 
-    def _row(self, child: Child, state: ChildState, plan: ChildPlan | None) -> Body:
+    def _row(self, child: Child, state: ChildState, plan: ChildPlan | None) -> dict[str, Any]:
         return {
             "path": child.path,
             "owner": self._lines.path,
