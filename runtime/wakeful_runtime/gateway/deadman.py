@@ -22,6 +22,9 @@ EVERY_S = 5.0
 STILL_S = 30.0
 """A scheduler turns at least once in ten seconds, with jobs once a second."""
 
+AWAY_S = 2.0
+"""A store that leaves a request unanswered for longer is away; less is a request under way."""
+
 SCHEDULER = "scheduler"
 VERDICT = "stands_still"
 
@@ -58,8 +61,9 @@ class DeadMan:
         self._clock = clock
         self._wall = wall
         self._turned_at = self._looked_at = clock()
-        self._incident: str | None = None
-        self._taken_over = False
+        self._since: float | None = None
+        self._written = False  # this standstill's incident
+        self._closed = False  # all incidents: the gateway before this one may have left some
         self._log = structlog.get_logger("wakeful.gateway")
         self.trouble = ""
 
@@ -84,7 +88,7 @@ class DeadMan:
             turns = float(told["turned_s"]) < STILL_S / 2
             self._turned_at = max(self._turned_at, self._clock() - float(told["turned_s"]))
             why = "it answers, and decides about nothing"
-        if now - before > 3 * EVERY_S or self._store.away_for() > 0:
+        if now - before > 3 * EVERY_S or self._store.away_for() > AWAY_S:
             self._turned_at = max(self._turned_at, now)
         still = self._clock() - self._turned_at
         if still > STILL_S:
@@ -95,36 +99,44 @@ class DeadMan:
     async def _still(self, still: float, why: str) -> None:
         words = f"the scheduler stands still for {span(still)}: {why}; no job is started meanwhile"
         self.trouble = words
-        since = self._wall() - still
-        if self._incident is None:
-            self._incident = f"{SCHEDULER} {VERDICT} {since:.0f}"
+        if not self._written:
             self._log.error("the scheduler stands still", seconds=round(still, 1), why=why)
-            await self._store.request(
-                "incident_open",
-                timeout=EVERY_S,
-                id=self._incident,
-                path=SCHEDULER,
-                verdict=VERDICT,
-                severity="critical",
-                thresholds={"seconds": STILL_S},
-                facts={"words": words, "since": since},
-                action="restart",
-            )
+            try:
+                await self._open(words, self._wall() - still)
+            except NodeError as error:
+                self._log.warning("the scheduler's incident was not opened", error=str(error))
         self._turned_at = self._clock() - STILL_S / 2  # the next life has half of the time to begin
         try:
             await self._call("kill")
         except NodeError as error:
             self._log.warning("the scheduler's life was not ended", error=str(error))
 
+    async def _open(self, words: str, since: float) -> None:
+        """One incident for each standstill: a request that may have been done is repeated under the same id."""
+        self._since = since = since if self._since is None else self._since
+        self._closed = False
+        await self._store.request(
+            "incident_open",
+            timeout=EVERY_S,
+            id=f"{SCHEDULER} {VERDICT} {since:.0f}",
+            path=SCHEDULER,
+            verdict=VERDICT,
+            severity="critical",
+            thresholds={"seconds": STILL_S},
+            facts={"words": words, "since": since},
+            action="restart",
+        )
+        self._written = True
+
     async def _well(self) -> None:
-        """It turns; an incident of this gateway's, or of the one before it, is over."""
+        """It turns; incidents of this gateway's, or of the one before it, are over."""
         self.trouble = ""
-        if not self._taken_over:
-            rows = await self._store.request("incidents", timeout=EVERY_S, path=SCHEDULER, open=True)
-            found = [str(row["id"]) for row in rows["rows"] if row["verdict"] == VERDICT]
-            self._incident = self._incident or next(iter(found), None)
-            self._taken_over = True
-        if self._incident is not None:
-            told = {"outcome": "recovered: the scheduler turns again", "closed_at": self._wall()}
-            await self._store.request("incident_update", timeout=EVERY_S, id=self._incident, **told)
-            self._incident = None
+        self._since, self._written = None, False
+        if self._closed:
+            return
+        found = await self._store.request("incidents", timeout=EVERY_S, path=SCHEDULER, open=True)
+        told = {"outcome": "recovered: the scheduler turns again", "closed_at": self._wall()}
+        for row in found["rows"]:
+            if row["verdict"] == VERDICT:
+                await self._store.request("incident_update", timeout=EVERY_S, id=str(row["id"]), **told)
+        self._closed = True

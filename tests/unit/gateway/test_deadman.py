@@ -9,7 +9,8 @@ import pytest
 from tests.unit.store.books import Books
 
 from wakeful.errors import NodeError
-from wakeful_runtime.gateway.deadman import EVERY_S, STILL_S, DeadMan
+from wakeful_runtime.gateway.deadman import AWAY_S, EVERY_S, STILL_S, DeadMan
+from wakeful_runtime.store.client import StoreAway
 
 
 class Watched:
@@ -22,6 +23,7 @@ class Watched:
         self.answers = True
         self.away = 0.0
         self.kills = 0
+        self.lost = ""
         self.switch = self.gateway()
 
     def gateway(self) -> DeadMan:
@@ -36,7 +38,10 @@ class Watched:
         return {"turned_s": self.now - self.turned_at}
 
     async def request(self, op: str, *, timeout: float | None = None, **arguments: Any) -> dict[str, Any]:
-        return self.books.ask(op, **arguments)
+        answer = self.books.ask(op, **arguments) if self.lost != "request" or op != "incident_open" else {}
+        if self.lost and op == "incident_open":
+            raise StoreAway("it did not answer")
+        return answer
 
     def away_for(self) -> float:
         return self.away
@@ -91,9 +96,35 @@ async def test_a_gateway_closes_what_the_one_before_it_has_opened(watched: Watch
 
 
 async def test_a_store_that_is_away_and_a_gateway_that_was_held_up_accuse_nobody(watched: Watched) -> None:
-    watched.away = 1.0
+    watched.away = 2 * AWAY_S
     await watched.look_for(300.0)
     watched.away = 0.0
     watched.now += 3600.0
     await watched.switch.look()
     assert (watched.incidents(), watched.kills) == ([], 0)
+
+
+async def test_a_request_that_is_under_way_hides_no_standstill(watched: Watched) -> None:
+    watched.away = AWAY_S / 4
+    await watched.look_for(STILL_S + EVERY_S)
+    assert (len(watched.incidents()), watched.kills) == (1, 1)
+
+
+@pytest.mark.parametrize("lost", ["request", "answer"])
+async def test_a_standstill_that_could_not_be_written_is_ended_and_written_once(watched: Watched, lost: str) -> None:
+    watched.lost = lost
+    await watched.look_for(STILL_S + EVERY_S)
+    assert watched.kills == 1
+    watched.lost = ""
+    await watched.look_for(STILL_S)
+    assert len(watched.incidents()) == 1
+    await watched.look_for(EVERY_S, turns=True)
+    assert watched.incidents()[0]["closed_at"] is not None
+
+
+@pytest.mark.parametrize("lost", ["request", "answer"])
+async def test_one_that_turns_again_before_it_was_written_leaves_nothing_open(watched: Watched, lost: str) -> None:
+    watched.lost = lost
+    await watched.look_for(STILL_S + EVERY_S)
+    await watched.look_for(600.0, turns=True)
+    assert all(row["closed_at"] is not None for row in watched.incidents())
