@@ -135,14 +135,17 @@ class Scheduler:
     async def follow(self) -> None:
         """Learn how started runs ended, count it, and start what waited for them."""
         async with self.lock:
+            overdue = list[OpenRun]()
             for row in await self.book.looked_at():
                 run = self.book.open.get(row["run_id"])
                 if run is None or run.state != "accepted":
                     continue
                 if row["run_outcome"] is not None:
                     await self._over(run, row)
-                elif row["run_began_at"] is None:
-                    await self._look_for(run)
+                elif row["run_began_at"] is None and self._overdue(run):
+                    overdue.append(run)
+            if overdue:
+                await self._look_for(overdue)
             await self._unqueue()
 
     async def _over(self, run: OpenRun, row: Body) -> None:
@@ -158,20 +161,25 @@ class Scheduler:
         told = {"outcome": outcome, "began_at": began, "finished_at": finished}
         await self.book.close(run, "over", str(row["run_why"] or ""), job=job, **told)
 
-    async def _look_for(self, run: OpenRun) -> None:
-        """It was accepted and has not begun: it waits for its turn, or somebody stopped it before that."""
+    def _overdue(self, run: OpenRun) -> bool:
+        """Whether it was accepted so long ago that it is to be looked for; true once in that time."""
         now = self.clock()
         run.since = run.since or now
         if now - run.since <= UNBEGUN_S:
-            return
+            return False
         run.since = now
+        return True
+
+    async def _look_for(self, overdue: list[OpenRun]) -> None:
+        """They were accepted and have not begun: they wait for their turn, or somebody stopped them before that."""
         try:
             there = await self._starter.present()
         except NodeError as error:
             self._log.warning("the gateway doesn't say what is there", why=str(error))
             return
-        if run.path not in there:
-            await self.book.close(run, "over", "it was stopped before it began", outcome="killed")
+        for run in overdue:
+            if run.path not in there:
+                await self.book.close(run, "over", "it was stopped before it began", outcome="killed")
 
     async def _unqueue(self) -> None:
         """The oldest time that waits is started where nothing of its job runs any more."""

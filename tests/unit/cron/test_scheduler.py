@@ -261,3 +261,17 @@ async def test_an_accepted_session_that_somebody_stopped_before_it_began_is_over
     await world.pass_time(15.0, outcome=None)
     row = (await world.cron("runs"))[-1]
     assert (row["outcome"], row["why"]) == ("killed", "it was stopped before it began")
+
+
+async def test_however_many_runs_wait_they_are_looked_for_with_one_question(world: World) -> None:
+    for number in range(20):
+        await world.add(name=f"tick-{number}")
+    await world.pass_time(60.5, outcome=None)
+    world.books.db.execute("DELETE FROM runs")
+    gone = next(iter(world.spawned))
+    del world.spawned[gone]
+    world.listed = 0
+    await world.pass_time(12.0, outcome=None)
+    rows = await world.cron("runs")
+    assert [row["id"] for row in rows if row["outcome"] == "killed"] == [gone]
+    assert world.listed == 1

@@ -36,6 +36,7 @@ class World:
         crash_at: the scheduler dies at its n-th call to the outside.
         after: with the effect of that call, else before it.
         spawned: how often a session was really begun, by run id.
+        listed: how often it was asked which sessions are there.
     """
 
     def __init__(self, plans: Sequence[JobPlan] = ()) -> None:
@@ -48,6 +49,7 @@ class World:
         self.spawned: dict[str, int] = {}
         self.asked: list[Body] = []
         self.stopped: list[str] = []
+        self.listed = 0
         self.away = False
         self.refuse = ""
         self.entries: dict[str, tuple[str, str, Body]] = {}
@@ -120,6 +122,7 @@ class World:
 
     async def paths(self) -> frozenset[str]:
         """Of the sessions."""
+        self.listed += 1
         return frozenset(f"sessions/{run_id}" for run_id in self.spawned)
 
     def end(self, run_id: str, outcome: str = "ok") -> None:
