@@ -94,6 +94,7 @@ class Program:
         self._identity: Identity | None = None
         self._others: dict[int, asyncio.Future[End]] = {}
         self._watch: int | None = None
+        self._leaderless = False
 
     def start(
         self, plan: CommandPlan, cwd: str | None, env: Mapping[str, str], streams: Streams, who: Identity | None
@@ -132,11 +133,20 @@ class Program:
         if self.ended.done() or self.group <= 1:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.group, number)
-        if self.pid != self.group:
+            if not self._leaderless or self._in_group(descendants(os.getpid())):
+                os.killpg(self.group, number)
+        watch = self._watch
+        if watch is not None and not self._in_group([self.pid]):
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(watch, number)
+
+    def _in_group(self, pids: list[int]) -> bool:
+        """Whether one of these is of the group: while one is, its number is nobody else's."""
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                if os.getpgid(self.pid) != self.group:
-                    os.kill(self.pid, number)
+                if os.getpgid(pid) == self.group:
+                    return True
+        return False
 
     def moved_to(self, pid: int) -> str:
         """MAINPID: what is wrong with that, empty if it is taken."""
@@ -172,6 +182,8 @@ class Program:
                 continue
             if pid == self.pid:
                 self.on_last()
+            if pid == self.group:
+                self._leaderless = True
             code = os.waitstatus_to_exitcode(status)
             self._over(pid, End(code=code) if code >= 0 else End(signal=-code))
 

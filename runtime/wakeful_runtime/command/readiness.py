@@ -17,6 +17,9 @@ LINE = 64 * 1024
 """Bytes of an output line that is looked through."""
 PIECE = 64 * 1024
 
+REST = 16
+"""Pieces still copied when the program has ended: what it left behind may print without end."""
+
 
 async def listens(port: int) -> None:
     """Return when something on this machine accepts connections on a port."""
@@ -63,14 +66,16 @@ class Output:
         if not data:
             asyncio.get_running_loop().remove_reader(self._reader)
             return False
-        os.write(self._log, data)
+        with contextlib.suppress(OSError):  # a full disk is not how the program ended
+            os.write(self._log, data)
         if not self.seen.is_set() and any(self._pattern.search(line) for line in self._lines.feed(data)):
             self.seen.set()
         return True
 
     def close(self) -> None:
         """The program has ended: the rest, as far as it is there."""
-        while self.copy():
-            pass
+        for _ in range(REST):
+            if not self.copy():
+                break
         asyncio.get_running_loop().remove_reader(self._reader)
         os.close(self._reader)
