@@ -192,6 +192,9 @@ class CommandHost:
         except TimeoutError:
             stage.log.warning("not finished within shutdown", seconds=ordered.deadline)
             return ordered.reason
+        finally:
+            if not ordered.cancel_only:  # else a verdict stands: what is in hand may be its cause
+                await stage.inbox.put_back()
         reason = self._task.result()
         return reason if reason.kind == "returned" else ordered.reason
 

@@ -292,3 +292,24 @@ os._exit(0)
     row = harness.until_state("m/p", "review")
     assert "status 5" in row["why"]
     assert "none of this program's" in harness.log("m/p")
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+def test_a_text_in_the_hands_of_a_program_that_is_stopped_is_the_next_one_s(
+    harness: Harness, tmp_path: Path, deaf: bool
+) -> None:
+    taken = tmp_path / "taken"
+    body = f"""
+if {deaf}: signal.signal(signal.SIGTERM, signal.SIG_IGN)
+say("READY"); say("X_WAKEFUL_WAITING")
+for line in sys.stdin:
+    open({str(taken)!r}, "a").write(json.loads(line)["text"])
+    time.sleep(600)
+"""
+    harness.start(tree(python(body, inbox=True), shutdown=0.3 if deaf else 10))
+    harness.until(lambda: harness.row("m/p")["waiting_for"] == "inbox")
+    harness.call("sessions_send", sessionKey="m/p", message="x", timeoutSeconds=0.1)
+    for lives in (1, 2, 3):
+        harness.until(lambda n=lives: taken.exists() and len(taken.read_text()) == n, within=30)
+        harness.call("restart", path="m/p")
+    assert harness.call("deadletters") == []
