@@ -81,7 +81,7 @@ def call(data: bytes) -> None:
     with contextlib.suppress(CodecError):
         calls.read_answer(data)
     with contextlib.suppress(CodecError):
-        take([b"me", pack([1, *[source.value() for _ in range(3)]])])
+        take([b"me", pack([1, *[source.value() for _ in range(3 + source.below(2))]])])
 
 
 def request(data: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import os
 import secrets
 import time
@@ -29,7 +30,7 @@ class CallServer:
     """The gateway's end. `handle(verb, args, reply)` must not block; `reply` is called once, now or later.
 
     Attributes:
-        dropped: messages that were no calls, and answers whose caller is gone.
+        dropped: messages that were no calls, calls that came too late, and answers whose caller is gone.
     """
 
     def __init__(self, endpoint: str, handle: Handler) -> None:
@@ -67,8 +68,11 @@ class CallServer:
     def _take(self, frames: list[bytes]) -> None:
         try:
             whom, data = frames
-            number, verb, args = _read(data)
+            number, verb, args, deadline = _read(data)
         except (CodecError, ValueError):
+            self.dropped += 1
+            return
+        if time.monotonic() > deadline:  # its caller has given it up, and may have made it anew
             self.dropped += 1
             return
         self._handle(verb, args, lambda answer: self._answer(whom, number, answer))
@@ -108,8 +112,8 @@ class CallClient:
             CodecError: the arguments, or the answer, aren't what can travel.
         """
         number = f"{self._name}.{next(self._numbers)}"
-        data = pack([VERSION, number, verb, args])
         deadline = time.monotonic() + timeout
+        data = pack_call(number, verb, args, deadline)
         self._socket.send(data)
         while (left := deadline - time.monotonic()) > 0:
             if self._socket.poll(int(1000 * (left if again is None else min(left, again))) + 1):
@@ -125,8 +129,17 @@ class CallClient:
         self._socket.close(linger=0)
 
 
-def _read(data: bytes) -> tuple[str, str, dict[str, Any]]:
-    """A call: its number, verb and arguments.
+def pack_call(number: str, verb: str, args: dict[str, Any], deadline: float) -> bytes:
+    """A call as it travels; `deadline` by the monotonic clock, which the processes of a machine share.
+
+    Raises:
+        CodecError: the arguments aren't what can travel.
+    """
+    return pack([VERSION, number, verb, args, deadline])
+
+
+def _read(data: bytes) -> tuple[str, str, dict[str, Any], float]:
+    """A call: its number, verb, arguments and deadline, which never comes for one that names none.
 
     Raises:
         CodecError: it is none.
@@ -134,7 +147,10 @@ def _read(data: bytes) -> tuple[str, str, dict[str, Any]]:
     match unpack(data, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH):
         case [version, str(number), str(verb), dict()] as call if version == VERSION:
             args: dict[str, Any] = call[3]
-            return number, verb, args
+            return number, verb, args, math.inf
+        case [version, str(number), str(verb), dict(), float(deadline)] as call if version == VERSION:
+            args = call[3]
+            return number, verb, args, deadline
         case _:
             raise CodecError("not a call, or one of another version")
 

@@ -6,19 +6,22 @@ import asyncio
 import itertools
 import os
 import secrets
+import time
 from typing import Any
 
 import zmq
 
 from wakeful.errors import CodecError, NodeError
-from wakeful_runtime.transport.calls import VERSION, read_answer
+from wakeful_runtime.transport.calls import pack_call, read_answer
 from wakeful_runtime.transport.context import NOBLOCK, Socket, dealer
 from wakeful_runtime.transport.drain import Drain
-from wakeful_runtime.wire import pack
 
 
 class AsyncCallClient:
-    """A client's end on the running loop. What is sent while the gateway is away waits for the next one."""
+    """A client's end on the running loop. What is sent while the gateway is away waits for the next one.
+
+    What was given up by then is dropped there.
+    """
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
@@ -41,18 +44,17 @@ class AsyncCallClient:
             NodeError: the client was closed, or more calls wait than the line takes.
         """
         number = f"{self._name}.{next(self._numbers)}"
-        data = pack([VERSION, number, verb, args])
-        loop = asyncio.get_running_loop()
-        answer = self._asked[number] = loop.create_future()
-        deadline = loop.time() + timeout
+        deadline = time.monotonic() + timeout
+        data = pack_call(number, verb, args, deadline)
+        answer = self._asked[number] = asyncio.get_running_loop().create_future()
         try:
             self._send(data)
-            while (left := deadline - loop.time()) > 0:
+            while (left := deadline - time.monotonic()) > 0:
                 await asyncio.wait((answer,), timeout=left if again is None else min(left, again))
                 if answer.done():
                     told: dict[str, Any] = answer.result()
                     return told
-                if again is not None and loop.time() < deadline:
+                if again is not None and time.monotonic() < deadline:
                     self._send(data)
             return None
         finally:
