@@ -60,11 +60,9 @@ class Ping:
             await asyncio.wait({self._asking})
 
     async def _ask(self, url: str) -> None:
-        try:
-            await asyncio.to_thread(_get, url)
-        except (OSError, ValueError) as error:
-            why = getattr(error, "reason", None) or type(error).__name__
-            self._log.warning("ping failed", host=urlsplit(url).hostname, why=str(why))
+        why = await asyncio.to_thread(_get, url)
+        if why:
+            self._log.warning("ping failed", host=urlsplit(url).hostname, why=why)
 
     def close(self) -> None:
         """Wait for nothing."""
@@ -72,8 +70,14 @@ class Ping:
             self._asking.cancel()
 
 
-def _get(url: str) -> None:
+def _get(url: str) -> str:
+    """Why it failed, without the text of an error that may hold the URL; empty: it did not."""
     import urllib.request  # brings TLS with it, which most nodes never need
+    from http.client import HTTPException
 
-    with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
-        answer.read(1024)
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
+            answer.read(1024)
+    except (OSError, ValueError, HTTPException) as error:
+        return str(getattr(error, "reason", None) or type(error).__name__)
+    return ""

@@ -25,6 +25,9 @@ class Server:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 asked.append(self.path)
+                if self.path.endswith("garbage"):
+                    self.wfile.write(b"what?\r\n\r\n")
+                    return
                 self.send_response(200)
                 self.end_headers()
 
@@ -63,6 +66,16 @@ async def test_one_that_fails_is_logged_without_its_secret(server: Server) -> No
         ping.turned()
         await ping.answered()
     assert [row["event"] for row in logs] == ["ping failed"]
+    assert "secret" not in str(logs)
+
+
+@pytest.mark.parametrize(("more", "why"), [(" key", "InvalidURL"), ("/garbage", "BadStatusLine")])
+async def test_one_that_http_can_not_speak_of_is_logged_the_same_way(server: Server, more: str, why: str) -> None:
+    ping = Ping(server.url + more, LOG)
+    with capture_logs() as logs:
+        ping.turned()
+        await ping.answered()
+    assert [(row["event"], row["why"]) for row in logs] == [("ping failed", why)]
     assert "secret" not in str(logs)
 
 
