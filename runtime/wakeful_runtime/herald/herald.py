@@ -19,15 +19,16 @@ from zoneinfo import ZoneInfo
 from wakeful.errors import NodeError
 from wakeful.rules.deliveries import Batch
 from wakeful.rules.findings import Finding, of_event, of_incident
-from wakeful.rules.letters import Where, letter, trial
+from wakeful.rules.letters import Letter, Where, letter, trial
 from wakeful.rules.masks import mask, secrets_of
 from wakeful.rules.ownfindings import held
 from wakeful.rules.routes import Routes, routes_of
 from wakeful_runtime.boots import WITHIN_S
 from wakeful_runtime.gateway.nodeactor import Place, run_node_actor
-from wakeful_runtime.herald.delivery import ByApprise, Delivery
+from wakeful_runtime.herald.delivery import ByApprise, Delivery, StuckError
 from wakeful_runtime.herald.hearing import GATEWAY, SILENT, STORE, Hearing
 from wakeful_runtime.herald.ledger import Ledger
+from wakeful_runtime.herald.outcome import Outcome
 from wakeful_runtime.herald.secret import parts_of, url_of
 from wakeful_runtime.host.orders import Body
 from wakeful_runtime.init.birth import Birth
@@ -115,7 +116,7 @@ class Herald:
             raise NodeError(f"no route {wanted!r}; there are {', '.join(self._routes) or 'none'}")
         names = list(self._routes) if wanted is None else [wanted]
         told = trial(self._where)
-        outcomes = await asyncio.gather(*(self._delivery.send(self._routes[name], told) for name in names))
+        outcomes = await asyncio.gather(*(self._try(name, told) for name in names))
         rows: list[Body] = []
         for name, outcome in zip(names, outcomes, strict=True):
             if outcome.ok:
@@ -125,6 +126,12 @@ class Herald:
             rows.append({"route": name, "ok": outcome.ok, "error": outcome.error})
         await self._ledger.write()
         return rows
+
+    async def _try(self, name: str, told: Letter) -> Outcome:
+        try:
+            return await self._delivery.send(self._routes[name], told)
+        except StuckError as error:  # who asks is told; the next delivery ends this life
+            return Outcome(ok=False, error=str(error))
 
     async def _settle(self) -> None:
         """What is under way may still arrive: else it would be sent again by the next herald."""
