@@ -14,13 +14,14 @@ from wakeful.exits import ExitReason
 from wakeful.life import Kept
 from wakeful.plan import ChildPlan
 from wakeful.rules.exitcodes import meaning_of
-from wakeful_runtime.command import asking, ending, readiness, texts
+from wakeful_runtime.command import asking, ending, readiness
 from wakeful_runtime.command.ears import Ears
 from wakeful_runtime.command.hearing import Hearing
 from wakeful_runtime.command.notifysocket import Datagram, is_of
 from wakeful_runtime.command.outfit import Outfit
 from wakeful_runtime.command.program import End, NotStarted, Program, identity_of
 from wakeful_runtime.command.signs import Signs
+from wakeful_runtime.command.texts import Texts
 from wakeful_runtime.host.lastwords import reason_of
 from wakeful_runtime.host.nodelife import NodeLife
 from wakeful_runtime.host.stage import Ordered, Stage
@@ -42,6 +43,7 @@ class CommandHost:
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = contextlib.ExitStack()
         self._hearing: Hearing | None = None
+        self._texts: Texts | None = None
         self._ready = False
         self._log_from = 0
         self._stage: Stage
@@ -89,6 +91,8 @@ class CommandHost:
             hearing, ears = self._start(stage)
             end = await self._program.ended
             await ears.finish()
+            if self._texts is not None:
+                await self._texts.end()
             return await self._conclude(end, hearing)
         except NotStarted as error:
             return ExitReason(kind="start_failed", what=str(error), at=time.time())
@@ -128,7 +132,8 @@ class CommandHost:
             outfit.output.begin()
             self._closing.callback(outfit.output.close)
         if outfit.inbox is not None:
-            self._begin(texts.hand_over(stage.inbox, outfit.inbox, hearing), "inbox")
+            self._texts = Texts(stage.inbox, outfit.inbox, hearing)
+            self._begin(self._texts.hand_over(), "inbox")
         self._begin(hearing.work(), "hearing")
         self._begin(self._become_ready(stage, hearing, outfit), "ready")
         return hearing, ears

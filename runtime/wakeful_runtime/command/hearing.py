@@ -31,7 +31,7 @@ REFUSALS = 20
 """Refusals that are told of one by one; a program that talks nonsense must not fill its log."""
 
 TEXTS = 1000
-"""Texts whose answer is awaited."""
+"""Texts it may still reply to."""
 
 
 class Hearing:
@@ -116,14 +116,17 @@ class Hearing:
             self._stage.log.warning("refused", key=key, why=why, **({"more": "not told"} if last else {}))
 
     def gave(self, mail: MailItem) -> None:
-        """A text reached the program: waiting for one is over."""
+        """A text was written: waiting for one is over."""
         self._waiting.close()
-        if not mail.wants_reply:
-            self._stage.inbox.done_soon(mail, None)
-            return
         while len(self._texts) >= TEXTS:
             self._stage.inbox.done_soon(self._texts.pop(next(iter(self._texts))), None)
         self._texts[mail.id] = mail
+
+    def taken(self, mail: MailItem) -> None:
+        """The program has read it: it is done with those before that want no reply."""
+        self._stage.inbox.taken(mail)
+        for each in [each for each in self._texts.values() if each is not mail and not each.wants_reply]:
+            self._stage.inbox.done_soon(self._texts.pop(each.id), None)
 
     async def work(self) -> None:
         """Keep what is to be kept, in order, for as long as the life lasts."""

@@ -35,20 +35,31 @@ class Inbox:
 
     Args:
         fenced: ends this process; a newer life exists.
+        ahead: a program takes it, which may have several in hand: the next one says nothing of those before it, and
+            what was fetched is no commit's before `taken` tells that it was read.
     """
 
     def __init__(
-        self, birth: Birth, run_id: str, store: StoreClient, log: Log, *, fenced: Callable[[str], Any]
+        self,
+        birth: Birth,
+        run_id: str,
+        store: StoreClient,
+        log: Log,
+        *,
+        fenced: Callable[[str], Any],
+        ahead: bool = False,
     ) -> None:
         self._whose: dict[str, Any] = {"incarnation": birth.incarnation, "run_id": run_id}
         self._path = birth.path
         self._store = store
         self._log = log
         self._fenced = fenced
+        self._ahead = ahead
         self._accepted: Mapping[str, type[Message]] = {}
         self._come = asyncio.Event()
         self._fetching: asyncio.Task[MailItem] | None = None
         self._in_hand: dict[str, None] = {}
+        self._unread: dict[str, None] = {}
         self._open: dict[str, None] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -62,7 +73,7 @@ class Inbox:
 
     async def next(self) -> MailItem:
         """The next one, in hand from then on; waits for it. Who gives up waiting loses nothing."""
-        if self._open:
+        if self._open and not self._ahead:
             await self._handled(list(self._open), None)
         if self._fetching is None:
             self._fetching = asyncio.get_running_loop().create_task(self._fetch(), name="wakeful-inbox")
@@ -76,7 +87,11 @@ class Inbox:
 
     def in_hand(self) -> list[str]:
         """What a checkpoint or the run's result contains: it is handled in the same commit."""
-        return list(self._in_hand)
+        return [number for number in self._in_hand if number not in self._unread]
+
+    def taken(self, mail: MailItem) -> None:
+        """The program has read it: from now on it is contained in a commit."""
+        self._unread.pop(mail.id, None)
 
     def handled(self, ids: list[str]) -> None:
         """These were, by such a commit; until the next one is taken they may still be replied to."""
@@ -86,8 +101,8 @@ class Inbox:
                 self._open[number] = None
 
     async def done(self, mail: MailItem, reply: str | None) -> None:
-        """It is handled; once it is, only a reply counts."""
-        if mail.id in self._in_hand or reply is not None:
+        """It is handled; once it is, only a reply counts, or that a program gives none."""
+        if mail.id in self._in_hand or reply is not None or (self._ahead and mail.id in self._open):
             await self._handled([mail.id], reply)
 
     def done_soon(self, mail: MailItem, reply: str | None) -> None:
@@ -99,8 +114,8 @@ class Inbox:
     async def _handled(self, ids: list[str], reply: str | None) -> None:
         await self._ask("handled", ids=ids, path=self._path, reply=reply)
         for number in ids:
-            self._in_hand.pop(number, None)
-            self._open.pop(number, None)
+            for kept in (self._in_hand, self._unread, self._open):
+                kept.pop(number, None)
 
     async def put(self, message: Message, sender: str) -> None:
         """Keep a message that was told to this life: from now on it outlives it."""
@@ -114,17 +129,26 @@ class Inbox:
 
     async def put_back(self) -> None:
         """This life is stopped in order: what it has in hand is the next one's."""
+        await self._put_back(self._in_hand)
+
+    async def put_back_unread(self) -> None:
+        """The program has ended: what it has not read is the next one's, and had no part in that end."""
+        await self._put_back(self._unread)
+
+    async def _put_back(self, which: Mapping[str, None]) -> None:
         fetched = self._fetching
         if fetched is not None and not fetched.done():
             fetched.cancel()
-        if not self._in_hand:
+        if not which:
             return
         try:
             async with asyncio.timeout(BACK_S):
-                for number in list(self._in_hand):
+                for number in list(which):
                     await self._ask("put_back", id=number, path=self._path)
+                    self._in_hand.pop(number, None)
+                    self._unread.pop(number, None)
         except TimeoutError:
-            self._log.warning("mail in hand could not be given back", count=len(self._in_hand))
+            self._log.warning("mail in hand could not be given back", count=len(which))
 
     async def _fetch(self) -> MailItem:
         while True:
@@ -144,6 +168,8 @@ class Inbox:
                 await self._ask("not_handled", id=row["id"], path=self._path, error=why, final=True)
                 continue
             self._in_hand[mail.id] = None
+            if self._ahead:
+                self._unread[mail.id] = None
             return mail
 
     def _read(self, row: dict[str, Any]) -> MailItem:

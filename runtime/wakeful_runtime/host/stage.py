@@ -123,7 +123,8 @@ class Stage:
         self.store = StoreClient(birth.directory, f"{birth.path}#{birth.incarnation}")
         self.appointment = Appointment(self.plan.not_before, self._go.run_id, self.clocks, self.store, self.log)
         mailbox.watch = self._watch
-        self.inbox = Inbox(birth, self._go.run_id, self.store, self.log, fenced=self.fenced)
+        ahead = self.plan.command is not None
+        self.inbox = Inbox(birth, self._go.run_id, self.store, self.log, fenced=self.fenced, ahead=ahead)
         self.durables = Durables(mailbox, self.store, self.log, fenced=self.fenced, move=self.inbox.move)
         self.store.on_arrival(self._arrived)
         mailbox.durable = self.durables.send

@@ -141,32 +141,6 @@ def test_a_program_that_ignores_the_stop_is_killed_when_its_time_is_up(harness: 
     assert time.monotonic() - began < 10
 
 
-def test_texts_arrive_as_json_lines_and_are_answered(harness: Harness) -> None:
-    body = """
-say("READY"); say("X_WAKEFUL_WAITING")
-for line in sys.stdin:
-    mail = json.loads(line)
-    if mail["wants_reply"]:
-        say("X_WAKEFUL_REPLY", json.dumps({"id": mail["id"], "text": mail["text"].upper()}))
-    else:
-        say("X_WAKEFUL_RESULT", json.dumps(mail["text"])); sys.exit()
-"""
-    harness.start(tree(python(body, inbox=True)))
-    harness.until(lambda: harness.row("m/p")["waiting_for"] == "inbox")
-    told = harness.call("sessions_send", sessionKey="m/p", message="hello", timeoutSeconds=10)
-    assert (told["status"], told["reply"]) == ("ok", "HELLO")
-    assert harness.call("sessions_send", sessionKey="m/p", message="bye")["status"] == "accepted"
-    assert result(harness)["result"] == "bye"
-
-
-def test_a_program_without_an_inbox_says_so_to_who_writes(harness: Harness) -> None:
-    harness.start(tree(python('say("READY")\n' + SLEEP)))
-    harness.until_state("m/p", "running")
-    told = harness.call("sessions_send", sessionKey="m/p", message="hello")
-    assert told["status"] == "error"
-    assert "inbox=True" in told["error"]
-
-
 def test_ready_by_port_by_log_and_at_once(harness: Harness, tmp_path: Path) -> None:
     go = tmp_path / "go"
     wait = f"while not os.path.exists({str(go)!r}): time.sleep(0.02)\n"
@@ -292,24 +266,3 @@ os._exit(0)
     row = harness.until_state("m/p", "review")
     assert "status 5" in row["why"]
     assert "none of this program's" in harness.log("m/p")
-
-
-@pytest.mark.parametrize("deaf", [False, True])
-def test_a_text_in_the_hands_of_a_program_that_is_stopped_is_the_next_one_s(
-    harness: Harness, tmp_path: Path, deaf: bool
-) -> None:
-    taken = tmp_path / "taken"
-    body = f"""
-if {deaf}: signal.signal(signal.SIGTERM, signal.SIG_IGN)
-say("READY"); say("X_WAKEFUL_WAITING")
-for line in sys.stdin:
-    open({str(taken)!r}, "a").write(json.loads(line)["text"])
-    time.sleep(600)
-"""
-    harness.start(tree(python(body, inbox=True), shutdown=0.3 if deaf else 10))
-    harness.until(lambda: harness.row("m/p")["waiting_for"] == "inbox")
-    harness.call("sessions_send", sessionKey="m/p", message="x", timeoutSeconds=0.1)
-    for lives in (1, 2, 3):
-        harness.until(lambda n=lives: taken.exists() and len(taken.read_text()) == n, within=30)
-        harness.call("restart", path="m/p")
-    assert harness.call("deadletters") == []

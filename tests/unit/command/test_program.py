@@ -24,16 +24,23 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
 async def test_a_group_that_none_of_its_processes_is_left_in_gets_no_signal(
     stranger: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program, sent = Program(), list[int]()
-    monkeypatch.setattr(os, "killpg", lambda group, number: sent.append(group))
-    monkeypatch.setattr("wakeful_runtime.command.program.descendants", lambda pid: [os.getpid()])
+    program, sent, below = Program(), list[int](), [os.getpid()]
+
+    def killed(group: int, number: int) -> None:
+        sent.append(group)
+
+    def found(pid: int) -> list[int]:
+        return below
+
+    monkeypatch.setattr(os, "killpg", killed)
+    monkeypatch.setattr("wakeful_runtime.command.program.descendants", found)
     program.pid = program.group = stranger.pid
     program.signal(signal.SIGTERM)
     assert sent == [stranger.pid]
     program._leaderless = True  # pyright: ignore[reportPrivateUsage]
     program.signal(signal.SIGTERM)
     assert sent == [stranger.pid]
-    monkeypatch.setattr("wakeful_runtime.command.program.descendants", lambda pid: [stranger.pid])
+    below.append(stranger.pid)
     program.signal(signal.SIGTERM)
     assert sent == [stranger.pid] * 2
 
