@@ -72,6 +72,7 @@ class Remains:
     is seen by the leader's start time.
 
     Attributes:
+        leader: nobody's if it is 0 or 1: what was started from another PID namespace, or by the kernel, is in session 0.
         lock, mark: the last resort, for what fell to a process outside the node (keeper and init had died). What was
             forked without exec still holds the life's lock; what was exec'd has the life's mark in its environment,
             unless it was started with another one: that can't be told from a stranger and is left alone.
@@ -95,7 +96,7 @@ def signal_remains(dead: Sequence[Remains], number: int) -> dict[int, list[int]]
     many lives ending at once, a walk for each took init away from everything else for seconds.
     """
     hit: dict[int, list[int]] = {each.leader: [] for each in dead}
-    real = [each for each in dead if (first := read_stat(each.leader)) is None or first.start == each.start]
+    real = [each for each in dead if each.leader > 1 and _is_gone_or_same(each)]
     if not real:
         return hit
     oldest = min(each.start for each in real)
@@ -111,6 +112,11 @@ def signal_remains(dead: Sequence[Remains], number: int) -> dict[int, list[int]]
             hit[again.leader].append(pid)
         handle.close()
     return hit
+
+
+def _is_gone_or_same(remains: Remains) -> bool:
+    first = read_stat(remains.leader)
+    return first is None or first.start == remains.start
 
 
 def _owner(dead: Sequence[Remains], pid: int, stat: ProcessStat) -> Remains | None:

@@ -65,7 +65,16 @@ def test_handle_on_another_start_time_is_refused() -> None:
 
 
 def test_session_with_another_leader_is_not_signalled() -> None:
-    assert sweep.signal_session(os.getsid(0), -1.0, signal.SIGKILL) == []
+    with subprocess.Popen(["sleep", "1000"], start_new_session=True) as stranger:
+        assert sweep.signal_session(stranger.pid, -1.0, signal.SIGKILL) == []
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+@pytest.mark.parametrize("leader", [0, 1])
+def test_the_session_of_the_kernel_and_of_other_namespaces_is_nobodys(leader: int) -> None:
+    """Session 0 may hold everything there is: a node's container, the shell that runs these tests."""
+    assert sweep.signal_session(leader, -1.0, 0) == []
 
 
 def test_environment_and_open_files_are_matched_exactly(tmp_path: Path) -> None:
