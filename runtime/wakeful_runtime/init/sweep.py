@@ -72,7 +72,7 @@ class Remains:
     is seen by the leader's start time.
 
     Attributes:
-        leader: nobody's if it is 0 or 1: what was started from another PID namespace, or by the kernel, is in session 0.
+        leader: nobody's if it is 0 or 1: session 0 is what another PID namespace, or the kernel, has started.
         lock, mark: the last resort, for what fell to a process outside the node (keeper and init had died). What was
             forked without exec still holds the life's lock; what was exec'd has the life's mark in its environment,
             unless it was started with another one: that can't be told from a stranger and is left alone.
