@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from wakeful.errors import NodeError
 from wakeful.exits import ExitReason
 from wakeful.plan import ChildPlan
 from wakeful.rules.childstate import ChildState
@@ -29,20 +30,28 @@ class Keeping:
         self._unsaved: dict[str, tuple[str, Body]] = {}
         self._writer: asyncio.Task[None] | None = None
         self._rows: dict[str, Body] = {}
+        self._handed: set[str] = set()
 
     def save(self, child: Child, state: ChildState) -> None:
         """Keep the child's counters."""
-        if not child.kept:
+        if not child.kept or child.path in self._handed:
             return
         row = self._row(child, state, child.plan if state.dynamic else None)
         self._write(child.path, "placement_put", {**row, "by": self._lines.incarnation})
 
     async def hand(self, child: Child, plan: ChildPlan, state: ChildState, to: str) -> None:
-        """Make it a child of the supervisor at `to`."""
+        """Make it a child of the supervisor at `to`. Nothing that is saved here meanwhile may undo that."""
+        self._handed.add(child.path)
+        self._unsaved.pop(child.path, None)
+        await self.flush()
         row = self._row(child, state, plan)
         row["owner"] = to
-        await self._lines.store.request("placement_put", **row)
-        await self._lines.store.request("placement_sync", path=child.path)
+        try:
+            await self._lines.store.request("placement_put", **row)
+            await self._lines.store.request("placement_sync", path=child.path)
+        except NodeError:
+            self._handed.discard(child.path)
+            raise
 
     def _row(self, child: Child, state: ChildState, plan: ChildPlan | None) -> dict[str, Any]:
         return {
@@ -58,9 +67,13 @@ class Keeping:
             },
         }
 
+    def taken(self, path: str) -> None:
+        """It is a child of this supervisor (again)."""
+        self._handed.discard(path)
+
     def forget(self, child: Child) -> None:
         """Keep nothing more of it."""
-        if not child.kept:
+        if not child.kept or child.path in self._handed:
             return
         self._write(child.path, "placement_delete", {"path": child.path})
 

@@ -81,7 +81,6 @@ class Lending:
     async def hand(self, child: Child, plan: ChildPlan, to: str) -> None:
         """Give a child to the supervisor at `to`, which takes it as it is."""
         supervisor, present = self._supervisor, child.present
-        await supervisor.keeping.flush()
         state = supervisor.state(child)
         if state is None:
             return
@@ -127,6 +126,7 @@ class Lending:
         if child.name in supervisor.children:
             return
         await supervisor.keeping.read_run(child)
+        supervisor.keeping.taken(child.path)
         supervisor.children[child.name] = child
         if held is not None:
             supervisor.held(held)

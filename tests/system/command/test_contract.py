@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,9 @@ say("X_WAKEFUL_RESULT", json.dumps({"notes": notes, "told": told}))
     assert (env["WAKEFUL_PATH"], env["WAKEFUL_CHECKPOINT_NAME"]) == ("m/p", "begun")
     assert env["WAKEFUL_NODE"] == str(harness.directory.root)
     assert env["WAKEFUL_RUN_ID"] == harness.call("session_status", sessionKey="m/p")["run_id"]
-    assert [row["what"] for row in harness.events("m/p", "exited")][:2] == ["python exited with status 1: boom"] * 2
+    assert [row["what"] for row in harness.events("m/p", "exited")][:2] == [
+        f"{Path(sys.executable).name} exited with status 1: boom"
+    ] * 2
 
 
 def test_a_checkpoint_and_a_status_are_seen_while_it_runs(harness: Harness) -> None:

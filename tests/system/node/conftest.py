@@ -123,7 +123,7 @@ class Harness:
 
     def kill(self, path: str, number: int = signal.SIGKILL) -> int:
         """Signal one process of the node; its pid."""
-        pid = int(self.row(path)["pid"])
+        pid = int(self.until(lambda: self.rows().get(path))["pid"])
         os.kill(pid, number)
         return pid
 
