@@ -63,8 +63,8 @@ def accusations(harness: Harness) -> str:
 
 
 def reasons(harness: Harness, *events: str) -> Why:
-    """The different words of these entries under the monitor."""
-    rows = [row for event in events for row in harness.events("m", event)]
+    """The different words of these entries, whoever of the node's own wrote them."""
+    rows = [row for event in events for row in harness.events(event=event)]
     return list(dict.fromkeys(str(row.get("words") or f"{row['event']} {row['path']}") for row in rows))
 
 
@@ -100,8 +100,7 @@ def monitor_stopped(harness: Harness, heartbeat: Heartbeat = QUICK, *, timeouts:
     with contextlib.suppress(ProcessLookupError):  # the gateway may have replaced it
         os.kill(monitor, signal.SIGCONT)
     untouched(harness, before)
-    why = reasons(harness, "doubt", "adopted")
-    assert why, f"the journal does not say why: {harness.story()}"
+    why: Why = harness.until(lambda: reasons(harness, "doubt", "adopted"))  # the journal says why
     return why
 
 
@@ -114,8 +113,7 @@ def node_stopped(harness: Harness, seconds: float, *, first: str = "keeper") -> 
     hold(seconds)
     _signal(node if first == "keeper" else reversed(node), signal.SIGCONT, apart=0.05)
     untouched(harness, before)
-    why = reasons(harness, "doubt", "adopted")
-    assert why, f"the journal does not say why: {harness.story()}"
+    why: Why = harness.until(lambda: reasons(harness, "doubt", "adopted"))  # the journal says why
     return why
 
 
