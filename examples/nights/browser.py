@@ -1,16 +1,18 @@
 """A browser that hangs, as browsers do: a process of its own that answers a line with a line, until it doesn't.
 
-`python browser.py HANG` freezes at its HANG-th page (0: never). Real ones go through Playwright or Selenium; what
-matters here is that it is another process, and that waiting for it has no end by itself.
+Given an address it loads the page, and freezes at one that it can't take. Real ones go through Playwright or Selenium;
+what matters here is that it is another process, and that waiting for it has no end by itself.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from urllib.request import urlopen
 
 
 class Browser:
@@ -39,19 +41,21 @@ class Browser:
         await self._process.wait()
 
 
-async def launch(hang: int) -> Browser:
+async def launch() -> Browser:
     """Start one."""
-    command = [sys.executable, __file__, str(hang)]
-    return Browser(await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE))
+    return Browser(await asyncio.create_subprocess_exec(sys.executable, __file__, stdin=PIPE, stdout=PIPE))
 
 
-def main(hang: int) -> None:
+def main() -> None:
     """The browser itself."""
-    for number, line in enumerate(sys.stdin, start=1):
-        if number == hang:
-            os.kill(os.getpid(), signal.SIGSTOP)
-        print(f"shown {line.strip()}", flush=True)
+    for line in sys.stdin:
+        page = line.strip()
+        if page.startswith("http:"):
+            with urlopen(page) as answer:
+                if json.load(answer)["freezes"]:
+                    os.kill(os.getpid(), signal.SIGSTOP)
+        print(f"shown {page}", flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main()

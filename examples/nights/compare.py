@@ -91,7 +91,8 @@ async def under_wakeful(tree: Callable[[str], Gateway], town: Town, runs: int, l
                 why = str(told.get("why") or "")
                 figures.whys.append(f"{run}: {told.get('status')} {told.get('outcome')} {why}")
                 figures.untold += not why
-            figures.restarts += int((await node.session_status(key)).get("lives") or 1) - 1
+            lives = int((await node.session_status(key)).get("lives") or 1)
+            figures.restarts += lives - 1
             figures.twice += len(town.posts[run]) > 1
 
         await asyncio.gather(*[one(run) for run in names(runs, "wakeful")])

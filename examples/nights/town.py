@@ -1,11 +1,13 @@
-"""A small town of servers, seeded and hostile: it stalls, lies, confuses and cuts connections, once per run each.
+"""A small town of servers, seeded and hostile: it stalls, lies, confuses, freezes browsers and loses answers.
 
-    GET  /page/7?run=R    a page of text
-    POST /post?run=R      publishes the body; not idempotent, as the world is
-    GET  /posts?run=R     what was published, a JSON list
-    POST /drafts?run=R    puts the body before an editor
+    GET  /page/7?run=R      a page of text
+    GET  /window/7?run=R    a page as a browser loads it: `{"freezes": true}` if it can't take it
+    POST /post?run=R        publishes the body; not idempotent, as the world is
+    GET  /posts?run=R       what was published, a JSON list
+    POST /drafts?run=R      puts the body before an editor
 
-What happens to a run is drawn from the seed and the run's name alone: a bare agent and a supervised one meet the same.
+What happens is drawn from the seed, the run's name, the page, and how often the run has asked for it: a bare agent and
+a supervised one meet the same until something happens; who tries again may well meet something again.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ import json
 import random
 import threading
 import time
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self
 from urllib.parse import parse_qs, urlsplit
@@ -25,37 +27,40 @@ Trouble = Literal["stall", "lie", "maze"]
 
 TROUBLES: list[Trouble] = ["stall", "lie", "maze"]
 
+LOST = 0.2
+"""How many of the posts are published though the answer never comes."""
+
 WORDS = (
     *("agent", "beacon", "cedar", "delta", "ember", "fjord", "grove", "harbor"),
     *("island", "jetty", "kernel", "lagoon", "meadow", "nectar", "orchid"),
 )
 
 
-@dataclass(frozen=True)
-class Fate:
-    """What happens to a run: at which page, or with which post."""
-
-    trouble: Trouble
-    page: int
+def nameless(run: str) -> str:
+    """A run's name without the `@...` that says who tries it."""
+    return run.partition("@")[0]
 
 
 class Town:
     """Serves until the block ends.
 
     Args:
-        seed: of all fates and texts.
-        rate: how likely something happens to a run.
-        pages: how many pages a run asks for.
+        seed: of all troubles and texts.
+        rate: how likely something happens to a run that asks for each of its pages once.
+        pages: how many that are.
+        same: what of a run's name its troubles are drawn from.
 
     Attributes:
+        posts: what was published by each run, and when (wall time).
         heard: when each run was last heard of, on the monotonic clock.
     """
 
-    def __init__(self, seed: int, rate: float, pages: int) -> None:
-        self.seed, self.rate, self.pages = seed, rate, pages
-        self.posts: dict[str, list[str]] = defaultdict(list)
+    def __init__(self, seed: int, rate: float, pages: int, same: Callable[[str], str] = nameless) -> None:
+        self.seed, self.same = seed, same
+        self.page_rate = 1.0 - (1.0 - rate) ** (1.0 / pages)
+        self.posts: dict[str, list[tuple[float, str]]] = defaultdict(list)
         self.drafts: dict[str, list[str]] = defaultdict(list)
-        self.met: set[str] = set()
+        self.visits: Counter[str] = Counter()
         self.heard: dict[str, float] = {}
         self.closing = threading.Event()
         town = self
@@ -88,39 +93,40 @@ class Town:
         self._thread.join()
         self._server.server_close()
 
-    def fate(self, run: str) -> Fate | None:
-        """What happens to a run, if anything does. A name may end in `@...`: who tries it makes no difference."""
-        dice = random.Random(f"{self.seed}/{run.partition('@')[0]}")
-        if dice.random() >= self.rate:
-            return None
-        return Fate(dice.choices(TROUBLES, [4, 4, 2])[0], dice.randrange(self.pages))
+    def trouble(self, run: str, page: str, visit: int) -> Trouble | None:
+        """What happens at a page the visit-th time the run asks for it, if anything does."""
+        dice = random.Random(f"{self.seed}/{self.same(run)}/{page}/{visit}")
+        return dice.choices(TROUBLES, [4, 4, 2])[0] if dice.random() < self.page_rate else None
 
     def get(self, request: BaseHTTPRequestHandler) -> None:
         """A page, or what was published."""
         place, run = self._place(request)
         if place[0] == "posts":
-            return _answer(request, json.dumps(self.posts[run]))
-        page = int(place[1])
-        fate = self.fate(run)
-        if fate is not None and fate.page == page and run not in self.met:
-            self.met.add(run)
-            if fate.trouble == "stall":
-                self.closing.wait()
-                return None
-            return _answer(request, "{" if fate.trouble == "lie" else json.dumps({"text": "a" * 40 + "!"}))
-        dice = random.Random(f"{self.seed}/{page}")
+            return _answer(request, json.dumps([text for _, text in self.posts[run]]))
+        self.visits[f"{run} {place[1]}"] += 1
+        trouble = self.trouble(run, place[1], self.visits[f"{run} {place[1]}"])
+        if place[0] == "window":
+            return _answer(request, json.dumps({"freezes": trouble is not None}))
+        if trouble == "stall":
+            self.closing.wait()
+            return None
+        if trouble is not None:
+            return _answer(request, "{" if trouble == "lie" else json.dumps({"text": "a" * 40 + "!"}))
+        dice = random.Random(f"{self.seed}/{place[1]}")
         return _answer(request, json.dumps({"text": " ".join(dice.choices(WORDS, k=60))}))
 
     def post(self, request: BaseHTTPRequestHandler) -> None:
-        """Publishes; one time in three of those that meet trouble, the answer is lost on its way."""
+        """Publishes; of some first posts the answer is lost on its way."""
         place, run = self._place(request)
         text = request.rfile.read(int(request.headers["Content-Length"])).decode()
-        (self.posts if place[0] == "post" else self.drafts)[run].append(text)
-        fate = self.fate(run)
-        if fate is not None and fate.page % 3 == 0 and len(self.posts[run]) == 1:
+        if place[0] == "drafts":
+            self.drafts[run].append(text)
+            return _answer(request, "{}")
+        self.posts[run].append((time.time(), text))
+        if len(self.posts[run]) == 1 and random.Random(f"{self.seed}/{self.same(run)}/answer").random() < LOST:
             request.close_connection = True
-            return
-        _answer(request, "{}")
+            return None
+        return _answer(request, "{}")
 
     def _place(self, request: BaseHTTPRequestHandler) -> tuple[list[str], str]:
         parts = urlsplit(request.path)

@@ -13,11 +13,18 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("night", ["keyword_research", "social_night", "timed_posting"])
-def test_a_night_is_done_under_wakeful(night: str) -> None:
-    command = [sys.executable, f"{EXAMPLES}/{night}.py", "--runs", "4", "--rate", "0.5"]
+@pytest.mark.parametrize(
+    ("night", "size", "says"),
+    [
+        ("keyword_research", "--runs 4", "4 of 4 done"),
+        ("social_night", "--runs 4", "4 of 4 done"),
+        ("timed_posting", "--slots 1 --posters 4", "4 of 4 posted in time .* started once +4 "),
+    ],
+)
+def test_a_night_is_done_under_wakeful(night: str, size: str, says: str) -> None:
+    command = [sys.executable, f"{EXAMPLES}/{night}.py", *size.split(), "--rate", "0.5"]
     told = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
     assert told.returncode == 0, told.stdout + told.stderr
     line = next(line for line in told.stdout.splitlines() if line.startswith("with Wakeful"))
-    assert "4 of 4 done" in line
+    assert re.search(says, line), line
     assert re.search(r"posted twice 0\s+failed in silence 0", line)

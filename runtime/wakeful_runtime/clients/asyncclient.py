@@ -134,7 +134,7 @@ class AsyncClient:
         return row
 
     async def sessions_history(self, key: str, limit: int = 100) -> dict[str, Any]:
-        """What happened to one session."""
+        """What happened to one session: its newest events, in their order; lives and checkpoints newest first."""
         told: dict[str, Any] = await self.call("sessions_history", {"sessionKey": key, "limit": limit})
         return told
 

@@ -20,6 +20,8 @@ from wakeful_runtime.supervision.verbs import Verbs
 
 _STORE_S = 5.0
 
+NEWEST = -1
+"""Of events: not those after some number, but the last ones."""
 
 OVER = ("done", "failed")
 
@@ -117,12 +119,13 @@ class Sessions:
             await self._root.call("mark", {"path": path, "name": name})
 
     async def _history(self, args: Body) -> Body:
+        """The newest `limit` events, in the order they happened; lives and checkpoints newest first."""
         target = await self._targets.find(args)
         path, limit = target.path, int(args.get("limit") or 100)
         ask = self._lines.store.request
         return {
             "path": path,
-            "events": (await ask("events", timeout=_STORE_S, after=0, limit=limit, path=path))["rows"],
+            "events": (await ask("events", timeout=_STORE_S, after=NEWEST, limit=limit, path=path))["rows"],
             "lives": (await ask("lives", timeout=_STORE_S, path=path, limit=limit))["rows"],
             "checkpoints": (await ask("checkpoints", timeout=_STORE_S, path=path))["rows"],
         }

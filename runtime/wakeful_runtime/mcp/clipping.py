@@ -12,6 +12,9 @@ MOST_BYTES = 48_000
 STEPS = ((4000, 200), (1000, 50), (300, 20), (100, 8), (40, 3))
 """Characters of a text and items of a list, tried until the answer is small enough."""
 
+OLDEST_FIRST = "events"
+"""The one list in an answer that is in the order of time."""
+
 
 def clip(value: Any) -> tuple[Any, bool]:
     """The value, small enough, and whether anything of it is missing."""
@@ -35,5 +38,10 @@ def _clip(value: Any, characters: int, items: int, depth: int) -> Any:
     if isinstance(value, dict):
         pairs = list(cast("Any", value).items())
         kept = pairs[: max(items, 40)]  # the keys an answer always has come to fewer than 40
-        return {key: _clip(each, characters, items, depth - 1) for key, each in kept}
+        return {key: _clip(_end(key, each, items), characters, items, depth - 1) for key, each in kept}
     return value
+
+
+def _end(key: str, value: Any, items: int) -> Any:
+    """Of the list whose newest items come last, those; the others have them first."""
+    return value[-items:] if key == OLDEST_FIRST and isinstance(value, list) else value

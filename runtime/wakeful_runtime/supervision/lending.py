@@ -66,7 +66,10 @@ class Lending:
     def _check(self, child: Child) -> None:
         state, present = self._supervisor.state(child), child.present
         if state is None or not state.dynamic:
-            raise NodeError(f"{child.path} is a child of the tree: its monitor watches it; write its heartbeat there")
+            raise NodeError(
+                f"{child.path} is a child of the tree, its own monitor watches it: write Child(…, heartbeat=…) there;"
+                " a heartbeat-monitor takes over what sessions_spawn has started"
+            )
         if state.status not in LENDABLE or present is None or present.exited or present.ending:
             raise NodeError(f"{child.path} is {state.status}; only a session that runs can be taken over")
 

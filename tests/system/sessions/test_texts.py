@@ -177,6 +177,19 @@ def test_a_mark_of_its_own_is_progress_and_one_of_somebody_else_is_only_recorded
     assert [(row["name"], row["by"]) for row in marks] == [("half way", "sessions/reader"), ("published", "client")]
 
 
+def test_a_history_that_is_too_long_has_the_newest_events_in_their_order(harness: Harness, track: Path) -> None:
+    begin(harness, track)
+    for number in range(4):
+        send(harness, f"checkpoint:{number}")
+
+    def told(limit: int) -> list[int]:
+        return [row["seq"] for row in harness.call("sessions_history", label="reader", limit=limit)["events"]]
+
+    harness.until(lambda: harness.events("sessions/reader", "mark")[3:])
+    assert harness.until(lambda: told(3) == told(1000)[-3:])
+    assert told(1000) == sorted(told(1000))
+
+
 def test_an_actor_has_no_inbox(harness: Harness, track: Path) -> None:
     begin(harness, track)
     told = harness.call("sessions_send", label="teller", message="x")

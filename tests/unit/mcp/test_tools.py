@@ -185,5 +185,13 @@ def test_whatever_is_cut_fits(value: Any) -> None:
     assert len(as_json(found)) <= MOST_BYTES
 
 
+def test_of_a_history_that_is_too_long_the_newest_events_are_kept() -> None:
+    events = [{"seq": number, "why": "x" * 100} for number in range(2000)]
+    found, shortened = clip({"events": events, "lives": events})
+    assert shortened
+    assert (found["events"][-1]["seq"], found["lives"][0]["seq"]) == (1999, 0)
+    assert [row["seq"] for row in found["events"]] == sorted(row["seq"] for row in found["events"])
+
+
 def test_what_fits_is_not_touched() -> None:
     assert clip(ANSWERS) == (ANSWERS, False)
