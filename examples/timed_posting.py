@@ -101,7 +101,7 @@ def main() -> int:
     parser.add_argument("--alone", nargs=2, metavar=("RUN", "TOWN"), help="one post, as a plain process")
     parser.add_argument("--slots", type=int, default=8)
     parser.add_argument("--posters", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=6)
     parser.add_argument("--rate", type=float, default=0.15)
     given = parser.parse_args()
     if given.alone:

@@ -27,7 +27,7 @@ class Figures:
 
     Attributes:
         restarts: lives after the first ones.
-        twice: runs that published more than once.
+        twice: runs that published, or drafted, something more than once.
         untold: runs that are not done, and nobody was told why.
     """
 
@@ -70,7 +70,7 @@ async def alone(script: str, town: Town, runs: int, limit: float) -> Figures:
             done = await waited == 0
         figures.done += done
         figures.untold += not done
-        figures.twice += len(town.posts[run]) > 1
+        figures.twice += town.twice(run)
 
     await asyncio.gather(*[one(run) for run in names(runs, "alone")])
     return figures
@@ -93,7 +93,7 @@ async def under_wakeful(tree: Callable[[str], Gateway], town: Town, runs: int, l
                 figures.untold += not why
             lives = int((await node.session_status(key)).get("lives") or 1)
             figures.restarts += lives - 1
-            figures.twice += len(town.posts[run]) > 1
+            figures.twice += town.twice(run)
 
         await asyncio.gather(*[one(run) for run in names(runs, "wakeful")])
     return figures

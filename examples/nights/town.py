@@ -98,6 +98,10 @@ class Town:
         dice = random.Random(f"{self.seed}/{self.same(run)}/{page}/{visit}")
         return dice.choices(TROUBLES, [4, 4, 2])[0] if dice.random() < self.page_rate else None
 
+    def twice(self, run: str) -> bool:
+        """Whether a run has published more than once, or put the same draft before an editor again."""
+        return len(self.posts[run]) > 1 or len(set(self.drafts[run])) < len(self.drafts[run])
+
     def get(self, request: BaseHTTPRequestHandler) -> None:
         """A page, or what was published."""
         place, run = self._place(request)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from tests.system.herald.conftest import hook
 from tests.system.node.conftest import harness
 
-__all__ = ["harness"]
+__all__ = ["harness", "hook"]

@@ -34,10 +34,17 @@ class Ledger(Session[None]):
     """Writes down in a file when its work began."""
 
     async def run(self, task: str) -> None:
-        note(Path(task))
+        note(Path(task), str(time.time()))
 
 
-def note(file: Path) -> None:
+class Signed(Session[None]):
+    """Signs with its run's id in a file of the test's."""
+
+    async def run(self, task: str) -> None:
+        note(Path(task), self.run_id)
+
+
+def note(file: Path, line: str) -> None:
     """A line in a file of the test's."""
     with file.open("a") as out:
-        out.write(f"{time.time()}\n")
+        out.write(f"{line}\n")
