@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from wakeful_runtime.cli import past
+from wakeful_runtime.cli.logline import readable
 from wakeful_runtime.cli.options import FollowOption, JsonOption, NodeOption, PathArgument, directory
 from wakeful_runtime.cli.screen import cell, put_json, put_line
 from wakeful_runtime.evidence.localtime import clock
@@ -82,7 +83,8 @@ def logs(
 ) -> None:
     """What a process has printed and logged.
 
-    Over all its lives. Works without a running node.
+    Over all its lives: what was printed as it was, what was logged with its time and #life; --json has the file's own
+    lines. Works without a running node.
 
     \b
     Examples:
@@ -93,10 +95,10 @@ def logs(
     file = where.log(past.logged_path(node, path))
     found, end = tail(file, lines)
     if not follow:
-        put_json(found) if json else [print(line) for line in found]
+        put_json(found) if json else [print(readable(line)) for line in found]
         return
     for line in chain(found, growing(file, end)):
-        put_line({"line": line}) if json else print(line, flush=True)
+        put_line({"line": line}) if json else print(readable(line), flush=True)
 
 
 def tail(file: Path, lines: int) -> tuple[list[str], int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from wakeful.errors import NodeError
 from wakeful_runtime.cli.explaining import shown_dump
 from wakeful_runtime.cli.history import event_line, growing, tail
 from wakeful_runtime.cli.inspection import moment
+from wakeful_runtime.cli.logline import readable
 from wakeful_runtime.cli.past import logged_path
 from wakeful_runtime.cli.screen import age, cell
 from wakeful_runtime.cli.show import drawing
@@ -55,6 +57,19 @@ def test_a_dump_is_shown_section_by_section() -> None:
 def test_an_event_is_one_line() -> None:
     row = {"seq": 1, "at": "x", "event": "killed", "path": "a/b", "incarnation": 2, "why": "two\nlines", "id": "z"}
     assert event_line(row) == "x  a/b#2  killed  why=two lines"
+
+
+def test_a_record_of_a_log_is_told_in_words_and_its_traceback_has_lines() -> None:
+    about = {"path": "a/b", "incarnation": 2, "at": "x", "level": "error", "logger": "root"}
+    line = json.dumps({**about, "event": "it ended", "kind": "error", "exception": "Traceback:\n  a.py, line 1"})
+    assert readable(line) == "x  #2  error  it ended  kind=error\n  Traceback:\n    a.py, line 1"
+    warned = json.dumps({**about, "level": "warning", "event": "never awaited\n  self.checkpoint()\n"})
+    assert readable(warned) == "x  #2  warning  never awaited\n    self.checkpoint()"
+
+
+@pytest.mark.parametrize("line", ["item 3", "", "{cut off", '{"event": "of the agent itself"}', "[1]"])
+def test_what_was_printed_is_shown_as_it_is(line: str) -> None:
+    assert readable(line) == line
 
 
 def test_a_clock_time_is_the_last_one() -> None:
