@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,13 +14,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from wakeful.errors import NodeError
+from wakeful.errors import NodeError, SpecError
 from wakeful.plan import NodePlan
 from wakeful.tree import RESERVED
 from wakeful_runtime.clients.client import Client
 from wakeful_runtime.directory import NodeDirectory
 
 POLL_S = 0.1
+_CALM_S = 1.0
+_KNOWN_S = 20.0
 _PIECE = 256 * 1024
 _RUNS_OTHERS = frozenset({"python", "python3", "node", "deno", "bun", "ruby", "perl", "bash", "sh", "zsh", "uv", "npx"})
 
@@ -48,6 +51,23 @@ def name_of(command: Sequence[str]) -> str:
     text = "".join(char if char.isalnum() or char in "._-" else "-" for char in (words[1] if script else words[0]).stem)
     name = text.strip("._-")[:64] or "command"
     return f"{name}-command" if name in RESERVED else name
+
+
+def check_program(command: Sequence[str]) -> None:
+    """Refuse what can't be started at all, before a node starts for it.
+
+    Raises:
+        SpecError: there is no such program, or it may not be run.
+    """
+    program = command[0]
+    if shutil.which(program) is not None:
+        return
+    if "/" not in program:
+        here = f"; here is ./{program}" if Path(program).is_file() else ""
+        raise SpecError(f"there is no command {program!r} on the PATH{here}")
+    if not Path(program).exists():
+        raise SpecError(f"{program}: no such file (looked for {Path(program).absolute()})")
+    raise SpecError(f"{program} is not a program that may be run: chmod +x {program}, or name what runs it before it")
 
 
 def start(directory: NodeDirectory, plan: NodePlan, path: str) -> Wrapped:
@@ -81,6 +101,22 @@ def start(directory: NodeDirectory, plan: NodePlan, path: str) -> Wrapped:
     return Wrapped(directory, keeper, path, *before)
 
 
+def let_go_on(wrapped: Wrapped) -> None:
+    """Who wraps it again has seen what it waited for: a parked one goes on, as soon as the node knows of it."""
+    deadline = time.monotonic() + _KNOWN_S
+    with Client(wrapped.directory.root) as client:
+        while time.monotonic() < deadline and wrapped.keeper.poll() is None:
+            with contextlib.suppress(NodeError):  # it is coming up
+                rows = [row for row in client.ps() if row["path"] == wrapped.path]
+                if rows and rows[0]["state"] == "review":
+                    client.call("resume", {"path": wrapped.path})
+                    print(f"wakeful: it waited for a person ({rows[0].get('why')}); it goes on", file=sys.stderr)
+                    return
+                if rows and (rows[0]["state"] != "starting" or rows[0]["pid"] is not None):
+                    return
+            time.sleep(POLL_S)
+
+
 def watch(wrapped: Wrapped) -> int:
     """Show its output and what becomes of it; stops the node when its run is over. The exit code."""
     stops: list[int] = []
@@ -105,30 +141,22 @@ def _follow(wrapped: Wrapped) -> str | None:
     output = _Tail(wrapped.directory.log(wrapped.path), wrapped.log_from)
     outcome: str | None = None
     with Client(wrapped.directory.root) as client:
-        _resume(client, wrapped.path)
-        seq = wrapped.seq
+        seq, pause = wrapped.seq, POLL_S
         while outcome is None and wrapped.keeper.poll() is None:
             rows: list[dict[str, Any]] = []
             with contextlib.suppress(NodeError):  # it is coming up, or going down
                 rows = client.call("events", {"after": seq, "path": wrapped.path, "limit": 1000})
-            output.copy()
+            new = output.copy()
             for row in rows:
                 seq = max(seq, int(row["seq"]))
                 if told := _told(row):
                     print(f"wakeful: {told}", file=sys.stderr, flush=True)
                 if row["event"] == "finished":
                     outcome = str(row.get("outcome"))
-            time.sleep(POLL_S)
+            pause = POLL_S if rows or new else min(1.2 * pause, _CALM_S)  # a night of silence costs next to nothing
+            time.sleep(pause)
     output.copy()
     return outcome
-
-
-def _resume(client: Client, path: str) -> None:
-    """Who wraps it again has seen what it waited for."""
-    with contextlib.suppress(NodeError):
-        rows = [row for row in client.ps() if row["path"] == path]
-        if rows and rows[0]["state"] == "review":
-            client.call("resume", {"path": path})
 
 
 def _told(row: dict[str, Any]) -> str:
@@ -141,7 +169,11 @@ def _told(row: dict[str, Any]) -> str:
         case "confirmed":
             return f"{row.get('verdict')}: {row.get('words')}"
         case "review":
-            return f"waits for a person: {row.get('why')} (wakeful why {row['path']}, wakeful resume {row['path']})"
+            path = row["path"]
+            return (
+                f"waits for a person: {row.get('why')} "
+                f"(wakeful why {path}; Ctrl-C, mend it and wrap it again, or in another terminal wakeful resume {path})"
+            )
         case "finished":
             return f"finished: {row.get('outcome')}" + (f", {row['why']}" if row.get("why") else "")
         case _:
@@ -155,11 +187,14 @@ class _Tail:
         self._file, self._at = file, since
         self._rest = b""
 
-    def copy(self) -> None:
+    def copy(self) -> bool:
+        """Whether there was any."""
+        before = self._at
         for line in self._new():
             if not (line.startswith(b"{") and b'"incarnation"' in line and b'"event"' in line):
                 sys.stdout.buffer.write(line + b"\n")
         sys.stdout.buffer.flush()
+        return self._at > before
 
     def _new(self) -> Iterator[bytes]:
         try:

@@ -51,14 +51,16 @@ def wrap(
       wakeful wrap --detach --name nightly -- ./crawl.sh && wakeful ps
     """
     from wakeful import Child, Command, Gateway, Heartbeat
-    from wakeful_runtime.cli.wrapped import name_of, start, watch
+    from wakeful_runtime.cli.wrapped import check_program, let_go_on, name_of, start, watch
 
+    check_program(command)
     called = name or name_of(command)
     beat = Heartbeat(every, timeout) if progress is None else Heartbeat(every, timeout, progress)
     program = Command(*command, ready=ready, alive=alive, cwd=str(Path.cwd()))
     child = Child(called, program, restart=restart, heartbeat=beat)  # type: ignore[arg-type]
     plan = Gateway(child, alerts=alert or ()).plan().model_copy(update={"target": " ".join(command)})
     started = start(directory(node), plan, called)
+    let_go_on(started)
     if detach:
         print(f"wakeful: {called} runs in {started.directory.root} (wakeful ps, wakeful why {called}, wakeful down)")
         return

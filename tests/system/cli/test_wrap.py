@@ -77,6 +77,35 @@ def test_ctrl_c_stops_a_wrapped_command_in_order_and_the_next_wrap_resumes_it(st
     assert (second.returncode, out) == (0, "resumed 5\n"), said
 
 
+def test_what_waited_for_a_person_goes_on_when_it_is_wrapped_again(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "job.sh").write_text("[ -e mended ] && echo fine")
+    first = start("wrap", "--", "sh", "job.sh")
+    assert first.stderr is not None
+    while "waits for a person" not in (line := first.stderr.readline()):
+        assert line
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=WITHIN)
+    (tmp_path / "mended").touch()
+    out, said = start("wrap", "--", "sh", "job.sh").communicate(timeout=WITHIN)
+    assert out == "fine\n", said
+    assert "it waited for a person" in said and "finished: ok" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("./job.sh", "chmod +x ./job.sh"),
+        ("./none.sh", "no such file"),
+        ("job.sh", "no command 'job.sh' on the PATH; here is ./job.sh"),
+    ],
+)
+def test_wrap_refuses_what_can_not_be_started(start: Start, tmp_path: Path, command: str, told: str) -> None:
+    (tmp_path / "job.sh").write_text("echo")
+    wrapped = start("wrap", "--", command)
+    _, said = wrapped.communicate(timeout=WITHIN)
+    assert wrapped.returncode == 2 and told in said
+
+
 def test_the_tree_file_that_init_writes_is_good_and_runs(start: Start) -> None:
     assert start("init").wait(WITHIN) == 0
     again = start("init")
