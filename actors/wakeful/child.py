@@ -10,7 +10,7 @@ from pydantic import Field
 
 from wakeful.actor import Actor, Living
 from wakeful.blocking import BlockingSession
-from wakeful.childargs import as_task, child_args, named, takes
+from wakeful.childargs import as_task, child_args, named, no_arguments, takes
 from wakeful.command import Command
 from wakeful.duration import seconds
 from wakeful.errors import SpecError
@@ -103,8 +103,10 @@ class Child(Spec):
     ) -> None:
         name = _checked_name(name)
         of = f"Child({name!r})"
-        no_others(unknown, _OPTIONS, of)
         kind = _kind(what, of)
+        if unknown and kind != "command":
+            no_arguments(unknown, what, kind, of)
+        no_others(unknown, _OPTIONS, of)
         actor = kind == "actor"
         super().__init__(
             name=name,

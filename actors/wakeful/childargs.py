@@ -17,6 +17,19 @@ def takes(what: Any, kind: str) -> Any:
     return what.__init__ if kind == "actor" else what.run
 
 
+def no_arguments(unknown: Mapping[str, object], what: Any, kind: str, of: str) -> None:
+    """Refuse keywords that belong into `args`.
+
+    Raises:
+        SpecError: one is a parameter of what takes the arguments.
+    """
+    method = takes(what, kind)
+    for word in unknown:
+        if word in parameters_of(method):
+            told = f"args={{{word!r}: {unknown[word]!r:.40}}}"
+            raise SpecError(f"{of}: {word!r} is an argument of {method.__qualname__}; write {told}")
+
+
 def child_args(what: Any, kind: str, args: Any, task: object, of: str) -> dict[str, Any]:
     """A child's arguments by name, its task among them, as they will be kept.
 

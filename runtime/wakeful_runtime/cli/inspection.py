@@ -76,7 +76,8 @@ def incidents(
         for line in (*why_lines(rows[0]), *evidence_lines(rows[0].get("evidence"))):
             print(line)
     else:
-        put_table(rows, ("id", "at", "path", "incarnation", "verdict", "action", "outcome"), empty="no incidents")
+        told = [{**row, "outcome": str(row.get("outcome") or "").replace("incarnation ", "life ")} for row in rows]
+        put_table(told, ("id", "at", "path", "incarnation", "verdict", "action", "outcome"), empty="no incidents")
 
 
 def dump(path: PathArgument, node: NodeOption = None, json: JsonOption = False) -> None:

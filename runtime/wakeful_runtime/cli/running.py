@@ -23,6 +23,7 @@ WEB_S = 15.0
 
 _POLL_S = 0.05
 _READY = "wakeful: ready:"
+_FOREGROUND = "; Ctrl-C stops it in order"
 _BAD_TREE = 2
 
 
@@ -64,7 +65,7 @@ def detached(directory: NodeDirectory, target: str, web: WebPlan | None = None) 
         words = _lines_from(said, start)
         ready = [line for line in words if line.startswith(_READY)]
         if ready:
-            print(ready[0])
+            print(ready[0].replace(_FOREGROUND, ""))
             return 0
         if status is not None:
             kind = SpecError if status == _BAD_TREE else NodeError
@@ -96,7 +97,7 @@ def wait_until_gone(directory: NodeDirectory, timeout: float) -> None:
 
 def ready_line(directory: NodeDirectory, plan: NodePlan) -> str:
     """The one line of `run`."""
-    return f"{_READY} {plan.target} in {directory.root} (wakeful ps, wakeful down; Ctrl-C stops it in order)"
+    return f"{_READY} {plan.target} in {directory.root} (wakeful ps, wakeful down{_FOREGROUND})"
 
 
 def _lines_from(file: Path, start: int) -> list[str]:

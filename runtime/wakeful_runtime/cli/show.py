@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 def ps(node: NodeOption = None, json: JsonOption = False) -> None:
     """A row per process: what it is and how it is.
 
-    beat: how long ago it answered; progress: how long ago its work got on.
+    beat: how long ago it answered a probe; progress, checkpoint: of its work, as it said in that answer; memory: MB.
 
     \b
     Examples:

@@ -38,6 +38,7 @@ class Present:
         condemned: the reason a verdict or an order ends it with; stands, whatever exit status comes.
         case: why it is being ended by a verdict: the incident that begins with its end.
         incident: id of the incident about its end.
+        killed_by: the order of a person that ended it, where that is for the restart rules as a kill from elsewhere.
         ending: its end has been ordered from init, or evidence is being taken.
         exited: its exit report is here.
         over: set with it.
@@ -59,6 +60,7 @@ class Present:
     condemned: ExitReason | None = None
     case: Incident | None = None
     incident: str | None = None
+    killed_by: str = "elsewhere"
     ending: bool = False
     exited: bool = False
     over: asyncio.Event = field(default_factory=asyncio.Event)

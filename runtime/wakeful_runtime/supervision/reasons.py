@@ -41,17 +41,20 @@ def reason_of(present: Present, report: ExitReport, *, ordered: ExitReason | Non
         return present.bye.model_copy(update={**status, "at": present.bye.at or at})
     if ordered is not None:
         return ordered.model_copy(update={**status, "at": at})
-    return status_reason(report)
+    return status_reason(report, killed_by=present.killed_by)
 
 
-def status_reason(report: ExitReport) -> ExitReason:
-    """How the life ended, by its exit status alone."""
+def status_reason(report: ExitReport, *, killed_by: str = "elsewhere") -> ExitReason:
+    """How the life ended, by its exit status alone; `killed_by`: where a signal came from."""
     at = time.time()
     if report.oom:
         return ExitReason(kind="oom", what="the kernel's OOM killer ended it", at=at, signal=report.signal)
     if report.signal is not None:
         return ExitReason(
-            kind="killed", what=f"killed by {_signal_name(report.signal)} from elsewhere", at=at, signal=report.signal
+            kind="killed",
+            what=f"killed by {_signal_name(report.signal)} from {killed_by}",
+            at=at,
+            signal=report.signal,
         )
     if report.unknown:
         return ExitReason(kind="unknown", what="it ended while nobody could read its exit status", at=at)

@@ -104,6 +104,7 @@ class Verbs:
             case "unpause":
                 tell(e.Unpause(child.name))
             case "resume":
+                self._refuse_to_resume(child)
                 tell(e.ResumeChild(child.name, args.get("from")))
             case "remove":
                 tell(e.ChildRemoved(child.name))
@@ -120,6 +121,22 @@ class Verbs:
             case _:
                 raise NodeError(f"there is no verb {verb!r}")
         return {"path": child.path, "status": "ok"}
+
+    def _refuse_to_resume(self, child: Child) -> None:
+        """What the rule would refuse without a word to who asked.
+
+        Raises:
+            NodeError: it runs, or its run is over.
+        """
+        state = self._supervisor.state(child)
+        if state is None:
+            return
+        if state.unkillable:
+            raise NodeError(f"{child.path}: {state.why}")
+        if state.over:
+            raise NodeError(f"{child.path} is {state.status}: nothing waits; wakeful restart {child.path} begins anew")
+        if state.live:
+            raise NodeError(f"{child.path} is {state.status}: it does not wait for anybody")
 
     async def _dump(self, child: Child) -> Body:
         """Where it is now; one whose control thread is silent is described from outside."""
@@ -138,6 +155,7 @@ class Verbs:
         present = child.present
         if present is None or present.exited:
             raise NodeError(f"{child.path} is not running")
+        present.killed_by = "wakeful kill"
         await self._supervisor.lines.init.end(child.path, present.life.incarnation)
         return {"path": child.path, "pid": present.life.pid, "status": "ok"}
 

@@ -15,6 +15,7 @@ from tests.system.node.people import CarefulPublisher
 from tests.system.node.witness import QUICK, WORKERS, Witness
 
 from wakeful import Child, Gateway, Monitor
+from wakeful.errors import NodeError
 from wakeful_runtime.processes import descendants
 
 
@@ -60,6 +61,20 @@ def test_a_session_that_dies_while_it_has_no_monitor_is_restarted_by_the_next(no
     assert node.harness.until_event("m/w0", "exited")["what"] == "killed by SIGKILL from elsewhere"
     assert node.harness.until_event("m/w0", "restarted")["incarnation"] == 2
     node.survives("m", "m/w0")
+
+
+def test_a_kill_by_a_person_is_told_as_theirs_and_what_does_not_wait_is_not_resumed(node: Witness) -> None:
+    harness = node.harness
+    harness.call("kill", path="m/w0")
+    assert harness.until_event("m/w0", "exited")["what"] == "killed by SIGKILL from wakeful kill"
+    harness.until_event("m/w0", "restarted")
+    harness.until_state("m/w0", "running")
+    with pytest.raises(NodeError, match="m/w0 is running: it does not wait for anybody"):
+        harness.call("resume", path="m/w0")
+    harness.call("stop", path="m/w0")
+    harness.until_state("m/w0", "done")
+    with pytest.raises(NodeError, match="nothing waits; wakeful restart m/w0 begins anew"):
+        harness.call("resume", path="m/w0")
 
 
 @pytest.fixture

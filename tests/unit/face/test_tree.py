@@ -142,6 +142,8 @@ def test_specs_are_frozen(spec: Any) -> None:
         (lambda: Child("r", Chore, restart="always"), "write 'permanent', 'transient', 'temporary'"),  # type: ignore[arg-type]
         (lambda: Child("r", Chore, recovery="resum"), "did you mean 'resume'"),  # type: ignore[arg-type]
         (lambda: Child("r", Chore, heartbeats=5), r"no option 'heartbeats'; did you mean 'heartbeat'"),
+        (lambda: Child("r", Research, depth=3), r"argument of Research.run; write args=\{'depth': 3\}"),
+        (lambda: Child("c", Counter, start=3), r"argument of Counter.__init__; write args=\{'start': 3\}"),
         (lambda: Child("r", Chore, heartbeat=5), r"write Heartbeat\(…\)"),  # type: ignore[arg-type]
         (lambda: Child("r", Chore, run_timeout="4 hours"), "'4 hours' is not a duration"),
         (lambda: Child("r", Chore, run_timeout=0), "more than 0"),
