@@ -26,7 +26,8 @@ def register(app: typer.Typer) -> None:
 def why(path: OptionalPathArgument = None, node: NodeOption = None, json: JsonOption = False) -> None:
     """Why is it silent, why was it killed?
 
-    Without PATH: the last 24 h in ten lines, each with the command to type.
+    Of a session that is done: also what it returned. Without PATH: the last 24 h in ten lines, each with the command
+    to type.
 
     \b
     Examples:
@@ -41,6 +42,8 @@ def why(path: OptionalPathArgument = None, node: NodeOption = None, json: JsonOp
 
     for line in why_lines(answer) if isinstance(answer, dict) else day_lines(answer):
         print(line)
+    if isinstance(answer, dict) and answer.get("result"):
+        print(f"  result: {answer['result']}")
 
 
 def incidents(

@@ -33,7 +33,7 @@ class Reader(Session[Notes]):
                 notes.done[page] = await read(page)
             await self.checkpoint(f"page-{number}", notes)  # on disk when it returns
             self.progress(number, len(pages))
-        return notes  # the result: `wakeful status`, `node.result(...)`
+        return notes  # the result: `wakeful why papers`, `node.result(...)`
 
 
 async def read(page: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from wakeful.errors import NodeError
 from wakeful_runtime.evidence.why import DAY, of_incident, why
 from wakeful_runtime.gateway.naming import find_row
+from wakeful_runtime.gateway.outcomes import outcome_json
 from wakeful_runtime.supervision.child import Body
 from wakeful_runtime.supervision.lines import Lines
 
@@ -16,6 +18,8 @@ STORE_S = 5.0
 
 DAY_LIMIT = 100
 """The most incidents `why` looks at."""
+RESULT_CHARS = 300
+"""Of a result, in the answer of `why`; the whole is `sessions_result`."""
 
 
 class History:
@@ -109,7 +113,23 @@ class History:
         told = await self._ask("incidents", path=row["path"], limit=DAY_LIMIT)
         own = [each for each in told["rows"] if each["path"] == row["path"]]
         lives = await self._ask("lives", path=row["path"], limit=1)
-        return why(row, own[0] if own else None, lives["rows"][0] if lives["rows"] else None)
+        answer = why(row, own[0] if own else None, lives["rows"][0] if lives["rows"] else None)
+        return {**answer, **await self._result(row)}
+
+    async def _result(self, row: Body) -> Body:
+        """`{result}` of what is done: what its last run returned, as JSON text, cut."""
+        if row.get("state") != "done":
+            return {}
+        runs = [
+            run for run in (await self._ask("runs", path=row["path"], limit=1))["rows"] if run["path"] == row["path"]
+        ]
+        if not runs or not runs[0].get("outcome"):
+            return {}
+        told = outcome_json(await self._ask("result", run_id=runs[0]["run_id"]))
+        if told.get("result") is None:
+            return {}
+        text = json.dumps(told["result"], ensure_ascii=False, default=str)
+        return {"result": text if len(text) <= RESULT_CHARS else f"{text[: RESULT_CHARS - 1]}…"}
 
     async def since(self, paths: list[str]) -> dict[str, str]:
         """When the last lives of these paths ended."""
