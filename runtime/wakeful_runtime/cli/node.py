@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -48,6 +49,7 @@ def run(
       wakeful run overnight.py:tree --web 127.0.0.1:8717; wakeful token
     """
     from wakeful_runtime.cli import running
+    from wakeful_runtime.cli.planned import missing
     from wakeful_runtime.cli.web import asked_for
     from wakeful_runtime.tree.treefile import load
 
@@ -55,6 +57,8 @@ def run(
     if detach:
         raise typer.Exit(running.detached(where, target, listen))
     plan = load(target).model_copy(update={"web": listen})
+    for line in missing(plan):
+        print(f"wakeful: {line}", file=sys.stderr)
     raise typer.Exit(running.foreground(where, plan))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
+from shutil import which
 from typing import Any
 
 from wakeful.plan import ChildPlan, JobPlan, MonitorPlan, NodePlan
@@ -16,6 +18,7 @@ def facts(plan: NodePlan) -> dict[str, Any]:
         "agents": [agent.name for agent in plan.agents],
         "schedule": [{"name": job.name, "agent": job.agent, "when": _when(job)} for job in plan.schedule],
         "alerts": len(plan.alerts),
+        "missing": missing(plan),
     }
 
 
@@ -31,6 +34,18 @@ def sketch(plan: NodePlan) -> list[str]:
     kinds = [child["kind"] for child in _all(facts(plan)["children"])]
     sums = [f"{kinds.count(kind)} {kind}{'' if kinds.count(kind) == 1 else 's'}" for kind in dict.fromkeys(kinds)]
     lines.append(f"in all: {', '.join(sums) if sums else 'no children'}")
+    return [*lines, *missing(plan)]
+
+
+def missing(plan: NodePlan) -> list[str]:
+    """What a good tree needs and does not find on this machine, each with what to do; it may be there when it runs."""
+    lines: list[str] = []
+    if plan.alerts and find_spec("apprise") is None:
+        lines.append("missing here: Apprise, so nobody can be told: pip install 'wakeful[alerts]'")
+    programs = {child.command.argv[0]: child.name for child in _plans(plan.root) if child.command}
+    for program, name in programs.items():
+        if "/" not in program and which(program) is None:
+            lines.append(f"missing here: the program {program!r} of {name}, on the PATH")
     return lines
 
 
@@ -73,6 +88,13 @@ def _all(children: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for child in children:
         yield child
         yield from _all(child["children"])
+
+
+def _plans(monitor: MonitorPlan) -> Iterator[ChildPlan]:
+    for child in monitor.children:
+        yield child
+        if child.monitor:
+            yield from _plans(child.monitor)
 
 
 def _when(job: JobPlan) -> str:

@@ -65,6 +65,9 @@ def detached(directory: NodeDirectory, target: str, web: WebPlan | None = None) 
         words = _lines_from(said, start)
         ready = [line for line in words if line.startswith(_READY)]
         if ready:
+            for line in words[: words.index(ready[0])]:
+                if line.startswith("wakeful: missing here"):
+                    print(line, file=sys.stderr)
             print(ready[0].replace(_FOREGROUND, ""))
             return 0
         if status is not None:
