@@ -139,12 +139,14 @@ class ChildAdded:
         incarnation: the highest incarnation ever given to this name, if known.
         exempt: not counted in `max_running`: the child of a session that waits for it.
         waits: for its turn where as many run as may; otherwise it is refused.
+        goes_on: its run was begun under a supervisor that died before it could keep the child; this is that run.
     """
 
     plan: ChildPlan
     incarnation: int = 0
     exempt: bool = False
     waits: bool = True
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)

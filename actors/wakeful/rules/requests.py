@@ -29,7 +29,9 @@ def add_child(roster: Roster, event: ChildAdded) -> None:
         roster.say(Refuse(name, "limit", full))
     else:
         last = max(event.incarnation, there.state.incarnation if there else 0)
-        charge = Charge(event.plan, ChildState(name, incarnation=last, dynamic=True, exempt=event.exempt))
+        state = ChildState(name, incarnation=last, dynamic=True, exempt=event.exempt, run_open=event.goes_on)
+        state.next_why = "resume" if event.goes_on else "start"
+        charge = Charge(event.plan, state)
         roster.add(charge, "waiting")
         roster.touch(charge)
 

@@ -67,6 +67,8 @@ class Scheduler:
             now = self.clock()
             await self._after_clock_steps(now)
             lead = self._lead(now)
+            if self._in_the_way(now + lead):
+                await self._learn()
             runs, jobs = list[tuple[OpenRun, Firing]](), list[Job]()
             for job in list(self.book.jobs.values()):
                 at = self.book.next_time(job)
@@ -76,6 +78,12 @@ class Scheduler:
             if jobs:
                 await self._fire(runs, jobs)
             return self._wakes_at(now, lead)
+
+    def _in_the_way(self, until: float) -> bool:
+        """Whether a job has a time up to then, and a run before it that was not over when it was looked at last."""
+        busy = (self.book.jobs.get(job_id) for job_id in {run.job_id for run in self.book.open.values()})
+        times = (self.book.next_time(job) for job in busy if job is not None)
+        return any(at is not None and at <= until for at in times)
 
     def _decide(self, job: Job, now: float, lead: float) -> list[tuple[OpenRun, Firing]] | None:
         """What becomes of the job's times, its cursor set behind them; None: nothing is to be decided yet."""
@@ -135,18 +143,21 @@ class Scheduler:
     async def follow(self) -> None:
         """Learn how started runs ended, count it, and start what waited for them."""
         async with self.lock:
-            overdue = list[OpenRun]()
-            for row in await self.book.looked_at():
-                run = self.book.open.get(row["run_id"])
-                if run is None or run.state != "accepted":
-                    continue
-                if row["run_outcome"] is not None:
-                    await self._over(run, row)
-                elif row["run_began_at"] is None and self._overdue(run):
-                    overdue.append(run)
-            if overdue:
-                await self._look_for(overdue)
-            await self._unqueue()
+            await self._learn()
+
+    async def _learn(self) -> None:
+        overdue = list[OpenRun]()
+        for row in await self.book.looked_at():
+            run = self.book.open.get(row["run_id"])
+            if run is None or run.state != "accepted":
+                continue
+            if row["run_outcome"] is not None:
+                await self._over(run, row)
+            elif row["run_began_at"] is None and self._overdue(run):
+                overdue.append(run)
+        if overdue:
+            await self._look_for(overdue)
+        await self._unqueue()
 
     async def _over(self, run: OpenRun, row: Body) -> None:
         job = self.book.jobs.get(run.job_id)

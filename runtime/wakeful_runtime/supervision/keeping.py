@@ -169,6 +169,16 @@ class Keeping:
         """A run by its id; None before its first life has begun."""
         return await self._run(run_id=run_id)
 
+    async def abandoned(self, run: Body) -> bool:
+        """Whether nobody keeps a child for this run, though it isn't over.
+
+        Its supervisor died after the run was begun, and before it could keep the child.
+        """
+        if run.get("outcome") is not None:
+            return False
+        told = await self._lines.store.request("placements")
+        return not any(row["path"] == run["path"] for row in told["rows"])
+
     async def _run(self, **which: Any) -> Body | None:
         try:
             return await self._lines.store.request("run", **which)

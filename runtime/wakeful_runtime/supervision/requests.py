@@ -66,11 +66,12 @@ class Requests:
         path = self._supervisor.path_of(plan.name)
         run = await self._run(path)
         begun_with: Body = (run or {}).get("run") or {}
-        if run is not None and begun_with.get("parent_run") == args["run_id"]:
+        mine = run is not None and begun_with.get("parent_run") == args["run_id"]
+        if run is not None and mine:
             known = self._supervisor.children.get(plan.name)
-            if run.get("outcome") is not None or known is not None:
+            if known is not None or not await self._supervisor.keeping.abandoned(run):
                 return path
-        await self._supervisor.add(plan, exempt=True)
+        await self._supervisor.add(plan, exempt=True, goes_on=mine)
         return path
 
     async def _run(self, path: str) -> Body | None:

@@ -315,21 +315,34 @@ class Supervisor:
 
     # children that come and go
 
-    async def add(self, plan: ChildPlan, *, exempt: bool = False, waits: bool = True, timeout: float = 30.0) -> Child:
+    async def add(
+        self,
+        plan: ChildPlan,
+        *,
+        exempt: bool = False,
+        waits: bool = True,
+        goes_on: bool = False,
+        timeout: float = 30.0,
+    ) -> Child:
         """Start a spawned child; kept for good when it returns.
+
+        Args:
+            goes_on: the path's last run is its own, and open: a supervisor died before it could keep the child.
 
         Raises:
             AddRefused: a limit, or the name lives.
         """
         child = Child(plan, self.path_of(plan.name))
         last = await self.keeping.last_incarnation(child.path)
+        if goes_on:
+            await self.keeping.read_run(child)
         known = self.children.get(plan.name)
         state = self.rule.child(plan.name)
         if known is not None and state is not None and not state.over:
             raise AddRefused(f"{known.path} is running", "alive")
         self.children[plan.name] = child
         waiter = self.answers[plan.name] = asyncio.get_running_loop().create_future()
-        self.tell(e.ChildAdded(plan, last, exempt, waits))
+        self.tell(e.ChildAdded(plan, last, exempt, waits, goes_on))
         added = self.rule.child(plan.name)
         if added is None or added.status != "waiting":
             try:

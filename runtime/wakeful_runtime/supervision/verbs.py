@@ -12,7 +12,6 @@ from wakeful.plan import ChildPlan
 from wakeful.rules import events as e
 from wakeful_runtime.evidence.evidence import describe
 from wakeful_runtime.gateway.spawnrequest import heartbeat_over
-from wakeful_runtime.store.client import StoreRefused
 from wakeful_runtime.supervision.addrefused import AddRefused
 from wakeful_runtime.supervision.child import Body, Child
 from wakeful_runtime.supervision.rows import row_of, rows_of
@@ -184,11 +183,18 @@ class Verbs:
         """Start a spawned child; `{path, run_id, agent}`, or `{refused, why}`. A plan's `run_id` begins once."""
         plan = ChildPlan.model_validate(args["plan"])
         await self._supervisor.booted.wait()  # a child that is there before would be taken for a known one
-        again = args.get("again") and (self._same_run(plan) or await self._begun(plan))
-        if again:
-            return again
+        begun: Body | None = None
+        if args.get("again"):
+            begun = None if self._same_run(plan) else await self._begun(plan)
+            same = self._same_run(plan)  # another call may have begun it meanwhile
+            if same is not None:
+                return same
+            mine = begun is not None and begun["path"] == self._supervisor.path_of(plan.name)
+            if begun is not None and not (mine and await self._supervisor.keeping.abandoned(begun)):
+                return {"path": begun["path"], "run_id": begun["run_id"], "agent": begun["agent"]}
         try:
-            child = await self._supervisor.add(plan, waits=bool(args.get("waits", True)))
+            waits = bool(args.get("waits", True))
+            child = await self._supervisor.add(plan, waits=waits, goes_on=begun is not None)
         except AddRefused as refused:
             return self._same_run(plan) or {"refused": refused.code, "why": str(refused)}
         return _added(child)
@@ -211,13 +217,7 @@ class Verbs:
 
     async def _begun(self, plan: ChildPlan) -> Body | None:
         """What the store knows of this plan's run."""
-        try:
-            run = await self._supervisor.lines.store.request("run", run_id=plan.run_id)
-        except StoreRefused as refused:
-            if refused.code != "missing":
-                raise
-            return self._same_run(plan)  # another call may have begun it meanwhile
-        return {"path": run["path"], "run_id": run["run_id"], "agent": run["agent"]}
+        return None if plan.run_id is None else await self._supervisor.keeping.run(plan.run_id)
 
     async def _all(self, verb: str) -> Body:
         if verb not in ("pause", "unpause"):

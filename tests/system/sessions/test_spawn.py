@@ -10,6 +10,7 @@ from tests.system.sessions.people import Patient, Quick
 
 from wakeful import Child, Gateway, Heartbeat
 from wakeful_runtime import Client
+from wakeful_runtime.store.client import StoreClient
 
 QUICK = Heartbeat(every=0.3, timeout=2.0)
 
@@ -83,6 +84,22 @@ def test_a_run_whose_id_was_chosen_begins_once_however_often_it_is_asked_for(har
     assert found["result"]["run_id"] == "report.1"
     assert harness.call("sessions_spawn", **asked)["key"] == told[0]["key"]
     assert len(harness.events(told[0]["path"], "finished")) == 1
+
+
+async def test_a_run_whose_monitor_died_before_it_could_keep_it_goes_on_when_it_is_asked_for_again(
+    harness: Harness,
+) -> None:
+    harness.start(tree())
+    path, run = "sessions/report.1", {"run_id": "report.1", "agent": "quick", "args": {"task": "x"}}
+    life: dict[str, Any] = {"incarnation": 1, "owner": "sessions", "kind": "session", "boot_id": "b", "new_run": True}
+    store = StoreClient(harness.directory, "sessions#1")
+    await store.request("begin_life", path=path, run=run, **life)  # as far as that monitor came
+    await store.close()
+    told = harness.call("sessions_spawn", task="x", agentId="quick", runId="report.1")
+    assert (told["status"], told["runId"], told["path"]) == ("accepted", "report.1", path)
+    result = harness.call("sessions_result", sessionKey=told["key"], timeoutSeconds=20)
+    assert (result["outcome"], result["result"]) == ("ok", {"task": "x", "run_id": "report.1"})
+    assert harness.call("session_status", sessionKey=told["key"])["lives"] == 2
 
 
 def test_a_spawn_by_a_chosen_id_waits_for_its_turn_and_is_kept_though_its_monitor_dies(harness: Harness) -> None:

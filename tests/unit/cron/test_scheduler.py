@@ -116,6 +116,18 @@ async def test_skip_leaves_out_a_time_at_which_the_run_before_goes_on(world: Wor
     assert len(world.spawned) == 1
 
 
+async def test_a_run_that_ended_since_the_last_look_is_not_in_the_way(world: World) -> None:
+    await world.add()
+    await world.pass_time(119.0, outcome=None)
+    world.now += 1.0
+    (running,) = world.running()
+    world.end(running)
+    await world.scheduler.turn()
+    await world.turn()
+    assert outcomes(await world.cron("runs", name="tick")) == ["ok", "ok"]
+    assert world.events("skipped") == []
+
+
 async def test_queue_starts_it_when_the_run_before_is_over(world: World) -> None:
     await world.add(overlap="queue")
     await world.pass_time(190.0, outcome=None)

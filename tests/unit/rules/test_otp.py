@@ -401,6 +401,13 @@ def test_an_added_child_is_started() -> None:
     assert bench.launched()[-1] == "d"
 
 
+def test_an_added_child_whose_run_was_begun_already_goes_on_with_it() -> None:
+    bench = abc("one_for_one")
+    bench.tell(ChildAdded(session("d"), incarnation=3, goes_on=True))
+    launched = bench.of(Launch, "d")[-1]
+    assert (launched.incarnation, launched.new_run, launched.from_seq) == (4, False, None)
+
+
 def test_a_child_whose_name_lives_is_refused() -> None:
     bench = abc("one_for_one")
     bench.tell(ChildAdded(session("d")))
