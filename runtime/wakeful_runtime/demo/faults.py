@@ -28,11 +28,14 @@ class Fault:
     words: str
 
 
+GATEWAY = "gateway"
+
 PLAN = (
     Fault("kill", "research/ada", "a session is killed"),
     Fault("loop-block", "research/barbara", "a session's event loop is blocked"),
     Fault("await-forever", "research/edsger", "a session waits for ever"),
     Fault("kill", "research", "the monitor is killed"),
+    Fault("kill", GATEWAY, "the gateway is killed"),
 )
 
 
@@ -46,7 +49,8 @@ class Injected:
         pids: the pids of the sessions when it was injected, by path.
         verdict: what the node held the life to be.
         found_s: seconds until the node knew.
-        back_s: seconds until the next life got on: a session's first checkpoint, a monitor's adoption of its sessions.
+        back_s: seconds until the next life got on: a session's first checkpoint; a supervisor is there and its sessions
+            run.
         redone: documents that were read by both lives.
         touched: sessions that have another pid now although the fault didn't hit them.
     """
@@ -79,14 +83,14 @@ class Injected:
             elif life > self.life and row["event"] == "checkpoint" and self.back_s is None:
                 self.back_s = late
 
-    def observe_monitor(self, rows: Sequence[Row], now: float) -> None:
-        """Take from `ps` rows whether the next monitor is there and its sessions are the ones from before."""
+    def observe_supervisor(self, rows: Sequence[Row], now: float) -> None:
+        """Take from `ps` rows whether the next supervisor is there and the sessions are those from before."""
         by_path = {str(row["path"]): row for row in rows}
-        monitor = by_path.get(self.fault.path)
+        supervisor = by_path.get(self.fault.path)
         if (
-            monitor is None
-            or int(monitor.get("incarnation") or 0) <= self.life
-            or monitor.get("state") not in {"running", "waiting"}
+            supervisor is None
+            or int(supervisor.get("incarnation") or 0) <= self.life
+            or supervisor.get("state") not in {"running", "waiting"}
         ):
             return
         running = {path: int(by_path[path]["pid"]) for path in self.pids if by_path.get(path, {}).get("pid")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from wakeful_runtime.demo.faults import PLAN, Fault, Injected, Row
+from wakeful_runtime.demo.faults import GATEWAY, PLAN, Fault, Injected, Row
 
 FIRST_S = 3.0
 """Seconds of quiet work before the first fault."""
@@ -67,7 +67,7 @@ class Play:
         for number, one in enumerate(self._injected):
             one.observe(events)
             if one.pids:
-                one.observe_monitor(rows, now)
+                one.observe_supervisor(rows, now)
             if one.back_s is not None and number not in self._told:
                 self._told.add(number)
                 self._quiet_since = now
@@ -92,7 +92,7 @@ class Play:
         if row is None or row.get("state") not in _AT_WORK:
             return None
         del self._ahead[0]
-        hits_all = any(path.startswith(f"{fault.path}/") for path in self.share)
+        hits_all = fault.path == GATEWAY or any(path.startswith(f"{fault.path}/") for path in self.share)
         pids = {path: int(rows[path]["pid"]) for path in self.share if hits_all and rows.get(path, {}).get("pid")}
         self._injected.append(Injected(fault, now, int(row["incarnation"]), pids))
         self._tell(f"{fault.path}: {fault.words} ({fault.mode})")

@@ -105,7 +105,7 @@ async def _live(lifeline: Lifeline, work: Work) -> ExitReason:
         place.stopping.set()
 
     def call(verb: str, args: Body, answer: Answer) -> None:
-        task = asyncio.get_running_loop().create_task(answer_call(verb, _called(place, verb, args), answer))
+        task = asyncio.get_running_loop().create_task(answer_call(verb, lambda: _called(place, verb, args), answer))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
@@ -114,7 +114,7 @@ async def _live(lifeline: Lifeline, work: Work) -> ExitReason:
     lifeline.pulse.orders.call = call
     try:
         await work(place)
-    except Exception as error:
+    except Exception as error:  # whatever it is, the gateway is to hear it and to start the actor anew
         place.log.exception("failed", path=birth.path)
         return ExitReason(kind="error", what=f"{type(error).__name__}: {error}", at=time.time())
     finally:

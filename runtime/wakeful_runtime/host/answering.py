@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from wakeful.errors import NodeError
 from wakeful_runtime.host.orders import Answer
 
 
-async def answer_call(verb: str, called: Awaitable[Any], answer: Answer) -> None:
-    """Answer with what `called` gives; a refusal, a missing argument and a time-out are answers too."""
+async def answer_call(verb: str, call: Callable[[], Awaitable[Any]], answer: Answer) -> None:
+    """Answer with what `call` gives; a refusal, a missing argument and a time-out are answers too."""
     try:
-        value = await called
+        value = await call()
     except TimeoutError:
         answer({"ok": False, "error": "timeout", "why": f"{verb}: no reply in time"})
     except NodeError as error:

@@ -81,7 +81,7 @@ class MonitorProcess:
         verbs = Verbs(supervisor)
         self._pulse.orders.stop = self._stop
         self._pulse.orders.call = lambda verb, args, answer: supervisor.spawn(
-            answer_call(verb, verbs.call(verb, args), answer)
+            answer_call(verb, lambda: verbs.call(verb, args), answer)
         )
         try:
             await supervisor.keeping.discover(supervisor.children, spawned=True)

@@ -35,7 +35,8 @@ def test_the_demo_recovers_from_every_fault_and_loses_nothing(tmp_path: Path) ->
     assert set(report["publications"].values()) == {1}
     assert {"stall", "busy", "error", "cut", "slow"} <= set(report["server"])
     modes = [(fault["mode"], fault["path"].count("/")) for fault in report["faults"]]
-    assert modes == [("kill", 1), ("loop-block", 1), ("await-forever", 1), ("kill", 0)]
+    assert modes == [("kill", 1), ("loop-block", 1), ("await-forever", 1), ("kill", 0), ("kill", 0)]
+    assert [fault["path"] for fault in report["faults"]][3:] == ["research", "gateway"]
     verdicts = [fault["verdict"] for fault in report["faults"]]
     assert verdicts[1] == "loop_blocked"
     assert verdicts[2] in {"overdue", "no_progress"}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wakeful_runtime.demo.corpus import Corpus
-from wakeful_runtime.demo.faults import Fault, Injected
+from wakeful_runtime.demo.faults import GATEWAY, Fault, Injected
 from wakeful_runtime.demo.play import BETWEEN_S, FIRST_S, PATIENCE_S, Play
 from wakeful_runtime.demo.report import Report, undisturbed
 
@@ -57,6 +57,16 @@ def test_nothing_is_broken_before_every_session_has_a_checkpoint() -> None:
     assert play.step(rows(), [], T0 + 61 + FIRST_S) == PLAN[0]
 
 
+def test_the_gateway_hits_every_session_and_may_move_none() -> None:
+    play = Play(SHARE, Told(), (Fault("kill", GATEWAY, "gateway killed"),))
+    table = [*rows(), row(GATEWAY, pid=40)]
+    assert play.step(table, [], T0) is None
+    assert play.step(table, [], T0 + FIRST_S) == Fault("kill", GATEWAY, "gateway killed")
+    seen = [event(T0 + FIRST_S + 0.1, "exited", GATEWAY, 1)]
+    play.step([*rows(ada_pid=999), row(GATEWAY, pid=41, incarnation=2)], seen, T0 + FIRST_S + 1)
+    assert [one.touched for one in play.finished([])] == [["research/ada"]]
+
+
 def test_a_fault_waits_for_the_recovery_from_the_one_before() -> None:
     play = started()
     assert play.step(rows(), [], T0 + 5) is None
@@ -97,13 +107,13 @@ def test_detection_and_recovery_are_read_from_the_journal() -> None:
 def test_a_replaced_monitor_must_have_touched_no_session() -> None:
     monitor = Injected(PLAN[1], T0, 1, {"research/ada": 101, "research/grace": 102})
     monitor.observe([event(T0 + 0.1, "exited", "research", 1)])
-    monitor.observe_monitor(rows(), T0 + 0.2)
+    monitor.observe_supervisor(rows(), T0 + 0.2)
     assert monitor.back_s is None
-    monitor.observe_monitor(rows(monitor=2), T0 + 0.4)
+    monitor.observe_supervisor(rows(monitor=2), T0 + 0.4)
     assert monitor.recovered
     assert not monitor.touched
     touched = Injected(PLAN[1], T0, 1, {"research/ada": 101, "research/grace": 102}, found_s=0.1)
-    touched.observe_monitor(rows(monitor=2, ada_pid=999), T0 + 0.4)
+    touched.observe_supervisor(rows(monitor=2, ada_pid=999), T0 + 0.4)
     assert touched.touched == ["research/ada"]
     assert not touched.recovered
 
