@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -86,7 +87,8 @@ def test_a_gateway_that_was_stopped_while_init_was_away_is_replaced_at_once(node
     init = node.pid("init")
     os.kill(init, signal.SIGSTOP)
     node.signal("gateway", signal.SIGSTOP)
-    os.kill(init, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # on a busy machine the keeper has found it stopped before
+        os.kill(init, signal.SIGKILL)
     began = time.monotonic()
     node.replaced("gateway")
     assert time.monotonic() - began < 5.0

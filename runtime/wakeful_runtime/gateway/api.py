@@ -76,9 +76,13 @@ class Api:
             raise NoVerb(f"there is no verb {verb!r}")
         return await answer(args)
 
-    async def rows(self) -> list[Body]:
-        """A row per process of the node."""
-        return [*await self._init_rows(), *await self._system.rows(), *await self._root.rows()]
+    async def rows(self, *, fresh: bool = False) -> list[Body]:
+        """A row per process of the node.
+
+        Args:
+            fresh: as for `Verbs.rows`.
+        """
+        return [*await self._init_rows(), *await self._system.rows(), *await self._root.rows(fresh=fresh)]
 
     async def _init_rows(self) -> list[Body]:
         try:
@@ -112,11 +116,11 @@ class Api:
         return {"path": row["path"], "pid": row["pid"], "mode": mode}
 
     async def _ps(self, args: Body) -> list[Body]:
-        return await self.rows()
+        return await self.rows(fresh=True)
 
     async def _tree(self, args: Body) -> Body:
         plan = self._start.plan
-        return {"target": plan.target, "root": plan.root.model_dump(mode="json"), "rows": await self.rows()}
+        return {"target": plan.target, "root": plan.root.model_dump(mode="json"), "rows": await self.rows(fresh=True)}
 
     async def _status(self, args: Body) -> Body:
         rows = await self.rows()

@@ -1,4 +1,4 @@
-"""What `ps` shows of a supervisor's children; from memory and /proc, asking nobody."""
+"""What `ps` shows of a supervisor's children; from memory and /proc."""
 
 from __future__ import annotations
 

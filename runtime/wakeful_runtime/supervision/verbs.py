@@ -43,7 +43,7 @@ class Verbs:
         path = str(args.get("path") or "")
         child = self._supervisor.child(path)
         if verb == "rows":
-            return await self.rows()
+            return await self.rows(fresh=bool(args.get("fresh")))
         if verb == "all":
             return await self._all(str(args["verb"]))
         if verb == "add" and path == self._supervisor.prefix:
@@ -233,9 +233,15 @@ class Verbs:
             await self._forward(child, "all", {"verb": verb})
         return {"status": "ok"}
 
-    async def rows(self) -> list[Body]:
-        """Rows of all that is below, monitors that don't answer in time with what was last heard of theirs."""
-        below = await asyncio.gather(*[self._rows_below(child) for child in self._monitors()])
+    async def rows(self, *, fresh: bool = False) -> list[Body]:
+        """Rows of all that is below, monitors that don't answer in time with what was last heard of theirs.
+
+        Args:
+            fresh: ask the children first, where the last answer isn't of this moment.
+        """
+        below = await asyncio.gather(*[self._rows_below(child, fresh) for child in self._monitors()])
+        if fresh:
+            await self._supervisor.watch.refresh()
         mine = rows_of(self._supervisor)
         at = {child.path: rows for child, rows in zip(self._monitors(), below, strict=True)}
         found: list[Body] = []
@@ -247,9 +253,10 @@ class Verbs:
     def _monitors(self) -> list[Child]:
         return [child for child in self._supervisor.children.values() if child.plan.kind == "monitor"]
 
-    async def _rows_below(self, child: Child) -> list[Body]:
+    async def _rows_below(self, child: Child, fresh: bool) -> list[Body]:
         try:
-            told = await self._supervisor.lane.ask(child, "call", {"verb": "rows", "args": {}}, ROWS_S)
+            asked: Body = {"verb": "rows", "args": {"fresh": fresh}}
+            told = await self._supervisor.lane.ask(child, "call", asked, ROWS_S)
         except NodeError:
             return [{**row, "verdict": row.get("verdict") or "stale"} for row in self._last_rows.get(child.path, [])]
         rows: list[Body] = list(told.get("value") or [])

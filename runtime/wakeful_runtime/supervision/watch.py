@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import itertools
 import time
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 SUSPICIOUS_TICK = 0.25
 """Seconds between looks at its own clocks while a probe is outstanding; otherwise it sleeps until something is due."""
 
+FRESH_S = 1.0
+"""Seconds for which what was last heard of a child is news enough for a person who asks."""
+
+REFRESH_S = 0.1
+"""Seconds a person waits for news; a healthy child answers within milliseconds, another is not waited for."""
+
 COALESCE = 0.01
 """Seconds a look may wait for others that fall due meanwhile: one wake-up for all. Early would be for nothing."""
 
@@ -55,6 +62,7 @@ class Watch:
         self._memory = MemoryWatch(supervisor)
         self._store = StoreWatch(supervisor)
         self._asked: set[str] = set()
+        self._all_answered = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._due = float("inf")
         self._log = structlog.get_logger("wakeful.monitor").bind(monitor=self._lines.path)
@@ -136,6 +144,8 @@ class Watch:
         present.facts = facts.answered(answer)
         if present.facts.probe is None:
             self._asked.discard(child.name)
+            if not self._asked:
+                self._all_answered.set()
         self._progress(child, present, before is None or pulse.checkpoint != before)
         if not routine:
             self._judge(child, present, now)
@@ -156,6 +166,23 @@ class Watch:
     def again(self, child: Child, present: Present) -> None:
         """Judge it now: something that isn't its own has changed."""
         self._judge(child, present, self._lines.clock())
+
+    async def refresh(self) -> None:
+        """Ask everybody who was last heard of a while ago: between two probes of a minute much happens."""
+        now = self._lines.clock()
+        for child in self._supervisor.children.values():
+            present = child.present
+            answer = present.facts.answer if present is not None and present.facts is not None else None
+            if present is None or answer is None or present.exited or child.name in self._asked:
+                continue
+            if now - answer.at > FRESH_S:
+                self._probe(child, present, now)
+                self._judge(child, present, now)
+        if self._asked:
+            self._all_answered.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REFRESH_S):
+                    await self._all_answered.wait()
 
     # judging
 

@@ -34,6 +34,13 @@ def test_a_session_that_returned_is_done_and_not_restarted(harness: Harness) -> 
     assert harness.call("sessions_result", label="m/w")["result"] == 3
 
 
+def test_ps_shows_what_a_session_did_since_its_last_probe(harness: Harness) -> None:
+    harness.start(walking(1, Heartbeat(every=600.0)))
+    harness.until_event("m/w0", "checkpoint")
+    shown = harness.until(lambda: harness.row("m/w0")["progress"])
+    harness.until(lambda: harness.row("m/w0")["progress"] not in (None, shown))
+
+
 def test_a_dead_monitor_is_replaced_and_adopts_its_sessions(harness: Harness) -> None:
     harness.start(walking())
     harness.until_event("m/w1", "checkpoint", count=2)
