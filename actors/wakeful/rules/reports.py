@@ -48,6 +48,7 @@ def ready(roster: Roster, charge: Charge) -> None:
     if state.ready_at is None:
         state.ready_at = roster.now
         roster.note("ready", charge)
+        roster.touch(charge)  # a hung life can't tell its next supervisor that its start is over
     if state.status == "starting":
         roster.enter(charge, "running")
 

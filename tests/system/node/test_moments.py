@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from tests.system.node.books import Lingers, Waits
 from tests.system.node.conftest import Harness
-from tests.system.node.people import CarefulPublisher
+from tests.system.node.people import CarefulPublisher, Walk
 from tests.system.node.witness import QUICK, WORKERS, Witness
 
-from wakeful import Child, Gateway, Monitor
+from wakeful import Child, Gateway, Heartbeat, Monitor
 from wakeful.errors import NodeError
 from wakeful_runtime.processes import descendants
 
@@ -43,6 +43,16 @@ def test_a_new_monitor_finishes_a_verdict_that_was_frozen_before_the_kill(node: 
     assert node.harness.until_event("m/w0", "restarted")["incarnation"] == 2
     node.survives("m", "m/w0")
     assert len(node.harness.events("m/w0", "exited")) == 1
+
+
+def test_a_new_monitor_finds_what_hung_before_the_first_probe(harness: Harness) -> None:
+    child = Child("w", Walk, task="walk", heartbeat=Heartbeat(every=2.0, timeout=0.7))
+    harness.start(Gateway(Monitor("m", child)))
+    harness.until_event("m/w", "ready")
+    harness.call("chaos", path="m/w", mode="gil")
+    harness.kill("m")
+    assert harness.until_event("m/w", "exited")["kind"] == "wedged"
+    harness.until_event("m/w", "restarted")
 
 
 def test_a_new_monitor_restarts_what_was_killed_before_its_restart(node: Witness) -> None:

@@ -70,6 +70,13 @@ def test_what_was_still_starting_is_waited_for() -> None:
     assert new.launched() == ["b"]
 
 
+def test_that_it_was_ready_is_kept_as_soon_as_it_says_so() -> None:
+    old = RuleBench(plan_of(session("a"))).up()
+    kept = saved(old, "a")
+    assert kept.status == "running"
+    assert kept.ready_at is not None
+
+
 def test_a_half_done_kill_is_finished_under_its_real_reason() -> None:
     old = RuleBench(plan_of(session("a"))).up()
     old.tell(Condemned("a", 1, ExitReason(kind="wedged", what="GIL held")))
