@@ -49,6 +49,7 @@ def run(
       wakeful run overnight.py:tree --web 127.0.0.1:8717; wakeful token
     """
     from wakeful_runtime.cli import running
+    from wakeful_runtime.cli.forgotten import forgotten_awaits
     from wakeful_runtime.cli.planned import missing
     from wakeful_runtime.cli.web import asked_for
     from wakeful_runtime.tree.treefile import load
@@ -57,7 +58,7 @@ def run(
     if detach:
         raise typer.Exit(running.detached(where, target, listen))
     plan = load(target).model_copy(update={"web": listen})
-    for line in missing(plan):
+    for line in (*missing(plan), *forgotten_awaits(plan.target)):
         print(f"wakeful: {line}", file=sys.stderr)
     raise typer.Exit(running.foreground(where, plan))
 
@@ -71,6 +72,7 @@ def check(target: TargetArgument, json: JsonOption = False) -> None:
     Examples:
       wakeful check overnight.py:tree
     """
+    from wakeful_runtime.cli.forgotten import forgotten_awaits
     from wakeful_runtime.cli.planned import facts, sketch
     from wakeful_runtime.tree.treefile import load
 
@@ -78,7 +80,7 @@ def check(target: TargetArgument, json: JsonOption = False) -> None:
     if json:
         put_json(facts(plan))
         return
-    for line in sketch(plan):
+    for line in (*sketch(plan), *forgotten_awaits(plan.target)):
         print(line)
 
 

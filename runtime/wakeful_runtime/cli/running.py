@@ -66,7 +66,7 @@ def detached(directory: NodeDirectory, target: str, web: WebPlan | None = None) 
         ready = [line for line in words if line.startswith(_READY)]
         if ready:
             for line in words[: words.index(ready[0])]:
-                if line.startswith("wakeful: missing here"):
+                if line.startswith("wakeful: "):  # what it lacks, what looks forgotten
                     print(line, file=sys.stderr)
             print(ready[0].replace(_FOREGROUND, ""))
             return 0
