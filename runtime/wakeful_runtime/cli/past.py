@@ -114,6 +114,8 @@ def logged_path(node: str | None, name: str) -> str:
     if not where.logs.is_dir():
         raise NoNode(f"no node has run in {where.root}")
     known = [{"path": file.stem.replace("~", "/")} for file in where.logs.glob("*.log")]
+    if name != "keeper" and all(row["path"] == "keeper" for row in known):
+        raise NoNode(f"no tree has run in {where.root} yet; what was tried is in `wakeful logs keeper`")
     return str(find_row(known, name)["path"])
 
 

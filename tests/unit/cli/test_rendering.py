@@ -17,6 +17,7 @@ from wakeful_runtime.cli.logline import readable
 from wakeful_runtime.cli.past import logged_path
 from wakeful_runtime.cli.screen import age, cell
 from wakeful_runtime.cli.show import drawing
+from wakeful_runtime.clients.client import NoNode
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,14 @@ def test_the_end_of_a_path_that_has_a_log_is_enough(tmp_path: Path) -> None:
         logged_path(str(tmp_path), "weekly")
     with pytest.raises(NodeError, match="no 'monthly'"):
         logged_path(str(tmp_path), "monthly")
+
+
+def test_where_no_tree_has_run_the_keeper_knows_why(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "keeper.log").touch()
+    assert logged_path(str(tmp_path), "keeper") == "keeper"
+    with pytest.raises(NoNode, match="wakeful logs keeper"):
+        logged_path(str(tmp_path), "weekly")
 
 
 def test_following_a_log_gives_whole_lines(tmp_path: Path) -> None:
