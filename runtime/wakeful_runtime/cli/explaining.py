@@ -9,6 +9,7 @@ from wakeful_runtime.cli.screen import cell
 from wakeful_runtime.cli.shapes import as_list, as_mapping
 
 _MOST = 2000
+_NOTHING: tuple[object, ...] = (None, "", {}, [], ())
 
 
 def shown_dump(path: str, answer: Mapping[str, Any]) -> list[str]:
@@ -19,10 +20,15 @@ def shown_dump(path: str, answer: Mapping[str, Any]) -> list[str]:
 def evidence_lines(evidence: object) -> Iterator[str]:
     """What was taken from a process, a section after the other."""
     for key, value in as_mapping(evidence).items():
-        if value in (None, "", {}, [], ()):
+        if value in _NOTHING:
             continue
         if isinstance(value, Mapping):
-            yield f"{key}: {_short(as_mapping(cast('object', value)))}"
+            parts = {name: part for name, part in as_mapping(cast("object", value)).items() if part not in _NOTHING}
+            short = {name: part for name, part in parts.items() if not isinstance(part, list)}
+            yield f"{key}: {_short(short)}"
+            for name in (name for name in parts if name not in short):
+                yield f"  {name.replace('_', ' ')}:"
+                yield from (f"    {line}" for item in as_list(parts[name]) for line in str(item).splitlines())
         else:
             yield f"{key}:"
             for item in as_list(value):

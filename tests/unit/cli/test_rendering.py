@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from wakeful.errors import NodeError
-from wakeful_runtime.cli.explaining import shown_dump
+from wakeful_runtime.cli.explaining import evidence_lines, shown_dump
 from wakeful_runtime.cli.history import event_line, growing, tail
 from wakeful_runtime.cli.inspection import moment
 from wakeful_runtime.cli.logline import readable
@@ -53,6 +53,11 @@ def test_the_tree_is_drawn_below_the_gateway() -> None:
 def test_a_dump_is_shown_section_by_section() -> None:
     told = {"path": "a", "process": {"state": "S"}, "tasks": ["run\n  a.py:1 in run"], "threads": [], "dump": ""}
     assert shown_dump("a", told) == ["a", "process: state S", "tasks:", "  run", "    a.py:1 in run"]
+
+
+def test_the_lists_of_a_process_are_shown_a_line_each() -> None:
+    told = {"process": {"state": "S", "open_files": ["0 /dev/null", "1 a.log"], "children": [], "why": ""}}
+    assert list(evidence_lines(told)) == ["process: state S", "  open files:", "    0 /dev/null", "    1 a.log"]
 
 
 def test_an_event_is_one_line() -> None:
