@@ -82,8 +82,10 @@ def be_born(
     status = FAILED
     try:
         leave_parent(keep=(gate,))
+        set_title("wakeful: standby")
+        reset_handlers()
+        renew_streams()
         if warm is not None:
-            set_title("wakeful: standby")
             warm()
         order = wait()
         if order is None:
@@ -92,7 +94,7 @@ def be_born(
         me, roles = order
         become(me)
         _take_locks(me, roles)
-        reset_signals(mask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         status = _run(enter, me)
     except BaseException:  # noqa: BLE001 (the last frame of user code in this process; all of it goes to the log)
         traceback.print_exc()
@@ -131,8 +133,8 @@ def close_all_but(keep: tuple[int, ...]) -> None:
     os.closerange(last, _highest_descriptor())
 
 
-def reset_signals(mask: set[Any]) -> None:
-    """Python's own handlers, as in a fresh interpreter, then the mask."""
+def reset_handlers() -> None:
+    """Python's own, as in a fresh interpreter."""
     for number in signal.valid_signals():
         if number in (signal.SIGKILL, signal.SIGSTOP) or signal.getsignal(number) is signal.SIG_DFL:
             continue
@@ -140,7 +142,6 @@ def reset_signals(mask: set[Any]) -> None:
             signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def set_subreaper() -> None:
@@ -225,7 +226,10 @@ def open_stdio(directory: NodeDirectory, path: str) -> None:
     for descriptor in (nothing, log):
         if descriptor > 2:
             os.close(descriptor)
-    # The parent's stream objects may be a test runner's or closed: new ones, line by line as into a log.
+
+
+def renew_streams() -> None:
+    """The parent's stream objects may be a test runner's or closed: new ones, line by line as into a log."""
     sys.stdin = open(0, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115

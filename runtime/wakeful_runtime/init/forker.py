@@ -111,7 +111,6 @@ class Forker:
             forked_at=time.monotonic(),
         )
         try:
-            self._registry.announce(life)
             entry = self._start(life, boot, roles)
         except OSError as error:
             self._registry.withdraw(life)
@@ -134,6 +133,7 @@ class Forker:
     def _start(self, life: LifeRecord, boot: bytes, roles: tuple[str, ...]) -> Entry:
         standby, order = self._standby, pack_order(self._birth(life, boot), roles)
         if standby is None or order is None or not standby.ready():
+            self._registry.announce(life)
             return self._fork(life, boot, roles)
         self._standby = None
         try:

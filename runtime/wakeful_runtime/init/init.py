@@ -13,7 +13,7 @@ from typing import Any
 
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.init import locks
-from wakeful_runtime.init.birth import Enter, leave_parent, open_stdio, reset_signals, set_title
+from wakeful_runtime.init.birth import Enter, leave_parent, open_stdio, renew_streams, reset_handlers, set_title
 from wakeful_runtime.init.connection import Connection
 from wakeful_runtime.init.desk import Caller, Desk, Reply
 from wakeful_runtime.init.ends import Ends, make_report
@@ -62,9 +62,11 @@ def main(birth: InitBirth) -> int:
     """An init's whole life, right after its fork; returns its exit status."""
     keep = (birth.listener.fileno(), birth.line.fileno())
     open_stdio(birth.directory, "init")
+    renew_streams()
     leave_parent(keep=keep)
     set_title("wakeful: init")
-    reset_signals(birth.mask)
+    reset_handlers()
+    signal.pthread_sigmask(signal.SIG_SETMASK, birth.mask)
     try:
         locks.take(birth.directory.lock("init"), wait=1.0)
     except locks.LockHeld as error:

@@ -21,6 +21,9 @@ from wakeful_runtime.supervision.lines import Lines
 
 _OVER = frozenset({"done", "failed"})
 
+MOST_PATHS = 10_000
+"""So many paths are known by heart; of more the store is asked."""
+
 
 class Keeping:
     """Writes are in order and coalesced per child; nobody waits for them but `flush`."""
@@ -31,6 +34,7 @@ class Keeping:
         self._writer: asyncio.Task[None] | None = None
         self._rows: dict[str, Body] = {}
         self._handed: set[str] = set()
+        self._begun: set[str] | None = None
 
     def save(self, child: Child, state: ChildState) -> None:
         """Keep the child's counters."""
@@ -100,11 +104,9 @@ class Keeping:
 
     async def ended(self, child: Child, reason: ExitReason) -> tuple[ExitReason, tuple[int, ...] | None]:
         """The reason as the store sees it (a committed outcome stands), and the run's checkpoints."""
-        try:
-            run = await self._lines.store.request("run", path=child.path)
-        except StoreRefused as refused:
-            if refused.code != "missing":  # no incarnation was ever committed: it ran no user code
-                raise
+        request = self._lines.store.request
+        run, told = await asyncio.gather(self._run(path=child.path), request("checkpoints", path=child.path))
+        if run is None:  # no incarnation was ever committed: it ran no user code
             return reason, None
         if run.get("outcome") is not None and reason.kind != "returned":
             reason = reason.model_copy(
@@ -112,7 +114,6 @@ class Keeping:
             )
         elif run.get("outcome") is None and reason.kind == "returned" and child.plan.kind in RUNS:
             reason = reason.model_copy(update={"kind": "exited", "what": "it left without committing a result"})
-        told = await self._lines.store.request("checkpoints", path=child.path)
         return reason, tuple([int(row["seq"]) for row in told["rows"] if not row["aside"] and not row["corrupt"]])
 
     async def end_life(self, child: Child, incarnation: int, reason: ExitReason) -> None:
@@ -144,6 +145,17 @@ class Keeping:
             outcome=outcome,
             why=why,
         )
+
+    async def number_of(self, path: str) -> int:
+        """The highest incarnation of a path a child is to be spawned at, 0 if none.
+
+        A path nobody of this supervisor's ever had is new: the store isn't asked. Were another's life once there, the
+        store refuses the next one with its number, and it is begun with that.
+        """
+        if self._begun is None or path in self._begun or len(self._begun) >= MOST_PATHS:
+            return await self.last_incarnation(path)
+        self._begun.add(path)
+        return 0
 
     async def last_incarnation(self, path: str) -> int:
         """The highest incarnation the store gave to a path, 0 if none."""
@@ -202,9 +214,9 @@ class Keeping:
             if name not in children and row.get("plan"):
                 children[name] = Child(ChildPlan.model_validate(row["plan"]), path)
         paths = await self._lines.store.request("paths", owner=self._lines.path)
-        begun = {row["path"]: row for row in paths["rows"]}
+        self._begun = {row["path"] for row in paths["rows"]}
         for child in children.values():
-            if child.path in begun or (self._rows.get(child.path) or {}).get("incarnation"):
+            if child.path in self._begun or (self._rows.get(child.path) or {}).get("incarnation"):
                 await self.read_run(child)
 
     async def read_run(self, child: Child) -> None:

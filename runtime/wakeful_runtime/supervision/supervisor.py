@@ -333,7 +333,7 @@ class Supervisor:
             AddRefused: a limit, or the name lives.
         """
         child = Child(plan, self.path_of(plan.name))
-        last = await self.keeping.last_incarnation(child.path)
+        last = await self.keeping.number_of(child.path)
         if goes_on:
             await self.keeping.read_run(child)
         known = self.children.get(plan.name)

@@ -22,7 +22,7 @@ from tests.system.host.fake_store import FakeStore
 
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.host import host, stage
-from wakeful_runtime.init.birth import Birth, leave, leave_parent, open_stdio, reset_signals, set_title
+from wakeful_runtime.init.birth import Birth, leave, leave_parent, open_stdio, renew_streams, reset_handlers, set_title
 
 
 def say(**what: Any) -> None:
@@ -39,9 +39,11 @@ def fork(asked: dict[str, Any]) -> None:
     try:
         directory = NodeDirectory(asked["directory"])
         open_stdio(directory, asked["path"])
+        renew_streams()
         leave_parent(keep=())
         set_title(f"wakeful: {asked['path']}")
-        reset_signals(set())
+        reset_handlers()
+        signal.pthread_sigmask(signal.SIG_SETMASK, set())
         birth = Birth(
             path=asked["path"],
             kind=asked["kind"],
