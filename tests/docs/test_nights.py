@@ -18,7 +18,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
     [
         ("keyword_research", "--runs 4", "4 of 4 done"),
         ("social_night", "--runs 4", "4 of 4 done"),
-        ("timed_posting", "--slots 1 --posters 4", "4 of 4 posted in time .* started once +4 "),
+        ("timed_posting", "--slots 1 --posters 4 --seed 4", "4 of 4 posted in time .* started once +4 "),
     ],
 )
 def test_a_night_is_done_under_wakeful(night: str, size: str, says: str) -> None:
