@@ -11,7 +11,9 @@ from wakeful.rules.events import Ended
 from wakeful.rules.judgement import CANCEL_WITHIN
 from wakeful_runtime.evidence.evidence import Found, collect, describe
 from wakeful_runtime.evidence.incidents import Incident
+from wakeful_runtime.init.initclient import InitRefused
 from wakeful_runtime.supervision.child import Child, Present
+from wakeful_runtime.supervision.lines import Lines
 
 if TYPE_CHECKING:
     from wakeful_runtime.supervision.supervisor import Supervisor
@@ -23,7 +25,28 @@ INCIDENT_S = 2.0
 """How long the kill waits for its incident to be written."""
 
 
-async def end_hard(supervisor: Supervisor, child: Child, present: Present) -> None:
+async def end_life(supervisor: Supervisor, child: Child, present: Present) -> None:
+    """End a life by force; one that is gone meanwhile has ended."""
+    try:
+        await _end_hard(supervisor, child, present)
+    except InitRefused as refused:
+        if refused.code != "gone":
+            raise
+    finally:
+        present.ending = False  # a later KillLife may try again
+
+
+async def end_orphans(lines: Lines, child: Child) -> None:
+    """A monitor is gone for good: what it supervised has nobody any more."""
+    table = await lines.init.table()
+    below = [row for row in table["table"] if f"{row['owner']}/".startswith(f"{child.path}/")]
+    for row in below:
+        if row.get("state") == "running":
+            await lines.init.end(row["path"], int(row["incarnation"]))
+        await lines.init.give(row["path"], lines.path)
+
+
+async def _end_hard(supervisor: Supervisor, child: Child, present: Present) -> None:
     """End a life that must end now; its exit report follows as a push.
 
     Raises:

@@ -57,7 +57,7 @@ class Lending:
         watched = child.plan.model_copy(update={"heartbeat": heartbeat})
         monitor = plan.monitor.model_copy(update={"watch": child.path, "lent": child.plan})
         own = plan.model_copy(update={"monitor": monitor, "heartbeat": MONITOR_HEARTBEAT})
-        added = await supervisor.add(own, exempt=True)
+        added = await supervisor.arrivals.add(own, exempt=True)
         await self._until_up(added)
         self._check(child)
         await self.hand(child, watched, added.path)

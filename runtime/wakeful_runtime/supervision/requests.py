@@ -71,7 +71,7 @@ class Requests:
             known = self._supervisor.children.get(plan.name)
             if known is not None or not await self._supervisor.keeping.abandoned(run):
                 return path
-        await self._supervisor.add(plan, exempt=True, goes_on=mine)
+        await self._supervisor.arrivals.add(plan, exempt=True, goes_on=mine)
         return path
 
     async def _run(self, path: str) -> Body | None:

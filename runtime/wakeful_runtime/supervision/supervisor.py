@@ -12,24 +12,22 @@ from typing import Any
 
 import structlog
 
-from wakeful.errors import NodeError
 from wakeful.exits import ExitReason
-from wakeful.plan import ChildPlan, MonitorPlan
+from wakeful.plan import MonitorPlan
 from wakeful.rules import commands as c
 from wakeful.rules import events as e
 from wakeful.rules.childstate import ChildState
 from wakeful.rules.supervision import Supervision
-from wakeful_runtime.init.initclient import Held, InitRefused, LifeContinued, LifeEmpty, LifeStopped
+from wakeful_runtime.init.initclient import Held, LifeContinued, LifeEmpty, LifeStopped
 from wakeful_runtime.init.lives import ExitReport
-from wakeful_runtime.supervision.addrefused import AddRefused
+from wakeful_runtime.supervision.arrivals import Arrivals
 from wakeful_runtime.supervision.child import Child, Present
 from wakeful_runtime.supervision.childlane import ChildLane
 from wakeful_runtime.supervision.deaths import Deaths
 from wakeful_runtime.supervision.departures import Departures
-from wakeful_runtime.supervision.ending import end_hard
+from wakeful_runtime.supervision.ending import end_life, end_orphans
 from wakeful_runtime.supervision.incidentbook import IncidentBook
 from wakeful_runtime.supervision.keeping import Keeping
-from wakeful_runtime.supervision.launch import Begun, LaunchRefused, launch
 from wakeful_runtime.supervision.lending import Lending
 from wakeful_runtime.supervision.lines import Lines
 from wakeful_runtime.supervision.requests import Requests
@@ -50,7 +48,7 @@ class Supervisor:
         lines: init, control lane, store.
         on_finished: called once when no child lives and none will.
         limit: on restarts and resumes; without it, the node's.
-        on_change: called when something `ps` shows has changed.
+        on_parked: called when a child waits for a person.
     """
 
     def __init__(
@@ -78,8 +76,7 @@ class Supervisor:
         self.departures = Departures(self)
         self.lending = Lending(self)
         self.on_parked = on_parked
-        self.answers: dict[str, asyncio.Future[str]] = {}
-        self._limit = limit or RestartLimit(lines.directory.restarts, lines.boot_id.encode())
+        self.arrivals = Arrivals(self, limit or RestartLimit(lines.directory.restarts, lines.boot_id.encode()))
         self._on_finished = on_finished
         self._events: deque[e.Event] = deque()
         self._telling = False
@@ -185,7 +182,7 @@ class Supervisor:
     def _carry_out(self, command: c.Command) -> None:
         match command:
             case c.Launch():
-                self.spawn(self._launch(command))
+                self.spawn(self.arrivals.launch(self.children[command.child], command))
             case c.StopLife():
                 self._stop_life(command)
             case c.KillLife():
@@ -209,7 +206,7 @@ class Supervisor:
                 child = self.children[command.child]
                 self.departures.write(child, command.reason)
             case c.EndOrphans():
-                self.spawn(self._end_orphans(self.children[command.child]))
+                self.spawn(end_orphans(self.lines, self.children[command.child]))
             case c.EndRun():
                 child = self.children[command.child]
                 self.departures.end_run(child, command)
@@ -217,45 +214,9 @@ class Supervisor:
                 child = self.children.pop(command.child)
                 self.departures.forget_soon(child)
             case c.Refuse():
-                waiter = self.answers.pop(command.child, None)
-                if waiter is not None and not waiter.done():
-                    waiter.set_exception(AddRefused(command.why, command.code))
+                self.arrivals.refused(command)
             case c.Finished():
                 self._on_finished(command.reason)
-
-    async def _launch(self, command: c.Launch) -> None:
-        child = self.children[command.child]
-        if command.limited:
-            await self._limit.admitted()
-        if self.runclock.refuses(child, command.incarnation, new_run=command.new_run):
-            return
-        try:
-            begun = await launch(self.lines, child, command)
-        except LaunchRefused as refused:
-            self._log.warning("launch failed", path=child.path, why=refused.why)
-            if refused.over:
-                reason = ExitReason(kind="returned", what=refused.why, at=time.time())
-                self.tell(e.Ended(child.name, command.incarnation, reason))
-                return
-            self.tell(
-                e.LaunchFailed(
-                    child.name, command.incarnation, refused.why, refused.counts, refused.last, refused.begun
-                )
-            )
-            return
-        self._begin(child, begun)
-        self.tell(e.Launched(child.name, command.incarnation, begun.resumed))
-        waiter = self.answers.pop(child.name, None)
-        if waiter is not None and not waiter.done():
-            waiter.set_result(child.run_id)
-
-    def _begin(self, child: Child, begun: Begun) -> None:
-        child.present = begun.present
-        child.run_id, child.run_started_at = begun.run_id, begun.run_started_at
-        self.runclock.begin(child)
-        self.incidents.began(child, begun.present)
-        self.watch.begin(child, adopted=False)
-        self.lane.take_early_hello(child, begun.present)
 
     def _stop_life(self, command: c.StopLife) -> None:
         child = self.children[command.child]
@@ -276,25 +237,7 @@ class Supervisor:
         present.ending = True
         if present.condemned is None:
             present.condemned = command.reason
-        self.spawn(self._end(child, present))
-
-    async def _end(self, child: Child, present: Present) -> None:
-        try:
-            await end_hard(self, child, present)
-        except InitRefused as refused:
-            if refused.code != "gone":
-                raise
-        finally:
-            present.ending = False  # a later KillLife may try again
-
-    async def _end_orphans(self, child: Child) -> None:
-        """A monitor is gone for good: what it supervised has nobody any more."""
-        table = await self.lines.init.table()
-        below = [row for row in table["table"] if f"{row['owner']}/".startswith(f"{child.path}/")]
-        for row in below:
-            if row.get("state") == "running":
-                await self.lines.init.end(row["path"], int(row["incarnation"]))
-            await self.lines.init.give(row["path"], self.lines.path)
+        self.spawn(end_life(self, child, present))
 
     def _wake_at(self, at: float | None) -> None:
         if self._alarm is not None:
@@ -313,51 +256,7 @@ class Supervisor:
         key = f"{path}#{incarnation} exited" if child and note.event == "exited" else ""  # it may be told again
         self.lines.journal(note.event, path, incarnation, note.fields, key=key)
 
-    # children that come and go
-
-    async def add(
-        self,
-        plan: ChildPlan,
-        *,
-        exempt: bool = False,
-        waits: bool = True,
-        goes_on: bool = False,
-        timeout: float = 30.0,
-    ) -> Child:
-        """Start a spawned child; kept for good when it returns.
-
-        Args:
-            goes_on: the path's last run is its own, and open: a supervisor died before it could keep the child.
-
-        Raises:
-            AddRefused: a limit, or the name lives.
-        """
-        child = Child(plan, self.path_of(plan.name))
-        last = await self.keeping.number_of(child.path)
-        if goes_on:
-            await self.keeping.read_run(child)
-        known = self.children.get(plan.name)
-        state = self.rule.child(plan.name)
-        if known is not None and state is not None and not state.over:
-            raise AddRefused(f"{known.path} is running", "alive")
-        self.children[plan.name] = child
-        waiter = self.answers[plan.name] = asyncio.get_running_loop().create_future()
-        self.tell(e.ChildAdded(plan, last, exempt, waits, goes_on))
-        added = self.rule.child(plan.name)
-        if added is None or added.status != "waiting":
-            try:
-                async with asyncio.timeout(timeout):
-                    await waiter
-            except NodeError:
-                if known is None:
-                    self.children.pop(plan.name, None)
-                else:
-                    self.children[plan.name] = known
-                raise
-            except TimeoutError:
-                pass  # accepted, and waiting for its turn
-        await self.keeping.keep(child)
-        return child
+    # its work
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run it beside. Its failure is this process's: the one that replaces it adopts what runs and acts anew."""

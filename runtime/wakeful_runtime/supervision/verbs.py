@@ -194,7 +194,7 @@ class Verbs:
                 return {"path": begun["path"], "run_id": begun["run_id"], "agent": begun["agent"]}
         try:
             waits = bool(args.get("waits", True))
-            child = await self._supervisor.add(plan, waits=waits, goes_on=begun is not None)
+            child = await self._supervisor.arrivals.add(plan, waits=waits, goes_on=begun is not None)
         except AddRefused as refused:
             return self._same_run(plan) or {"refused": refused.code, "why": str(refused)}
         return _added(child)
