@@ -10,6 +10,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 
 from wakeful_runtime.store import (
     checkpoints,
+    deadletters,
     effects,
     incidents,
     jobs,
@@ -74,8 +75,8 @@ DURABLE: tuple[Body, ...] = (
     post.handled,
     texts.text_post,
     texts.to_inbox,
-    post.deadletter_retry,
-    post.deadletter_drop,
+    deadletters.deadletter_retry,
+    deadletters.deadletter_drop,
     notices.herald_commit,
     notices.notice_ack,
     jobs.job_put,
@@ -115,7 +116,7 @@ READING: tuple[Body, ...] = (
     journal_rows.events,
     incidents.incidents,
     incidents.incident,
-    post.deadletters,
+    deadletters.deadletters,
     texts.text,
     texts.settled,
     meta.meta_get,

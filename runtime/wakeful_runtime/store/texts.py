@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wakeful_runtime.store.post import OPEN, box, post, settled_mail
+from wakeful_runtime.store.deadletters import settled_mail
+from wakeful_runtime.store.post import OPEN, box, post
 from wakeful_runtime.store.standing import current_life
 from wakeful_runtime.store.work import Answer, Count, Name, Refusal, Wall, Work
 
