@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.system.freezer import Freezer, freezing
 
 from wakeful_runtime.init.initclient import InitRefused, LifeEmpty
 from wakeful_runtime.init.lives import ExitReport
@@ -19,47 +16,12 @@ if TYPE_CHECKING:
     from tests.system.init.conftest import SmallNode
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the freezer of Linux")
-ROOT = Path("/sys/fs/cgroup/freezer")
-
-
-class Freezer:
-    """A cgroup v1 freezer: its tasks are in state D and do not die until they are thawed."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def freeze(self, pid: int) -> None:
-        (self._folder / "tasks").write_text(str(pid))
-        self._set("FROZEN")
-
-    def thaw(self) -> None:
-        self._set("THAWED")
-
-    def _set(self, state: str) -> None:
-        (self._folder / "freezer.state").write_text(state)
-        until = time.monotonic() + 10
-        while (self._folder / "freezer.state").read_text().strip() != state:
-            assert time.monotonic() < until
-            time.sleep(0.005)
 
 
 @pytest.fixture
 def freezer() -> Iterator[Freezer]:
-    """Skips where this user may not make one."""
-    folder = ROOT / f"wakeful-test-{os.getpid()}-{time.monotonic_ns()}"
-    try:
-        folder.mkdir()
-    except OSError as error:
-        pytest.skip(f"no cgroup v1 freezer: {error}")
-    freezer = Freezer(folder)
-    yield freezer
-    freezer.thaw()
-    until = time.monotonic() + 10
-    while folder.exists():
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    with freezing() as freezer:
+        yield freezer
 
 
 async def test_unkillable_leftover_is_reported_and_no_second_life_begins(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from tests.system.node.books import Bookkeeper
 from tests.system.node.conftest import Harness
 from tests.system.node.people import Walk
 from tests.system.node.witness import QUICK, WORKERS, Witness
+from tests.system.smalldisk import small_disk_of
 
 from wakeful import Child, Gateway, Monitor
 from wakeful_runtime.clients.client import runs_in
@@ -222,18 +221,8 @@ def test_garbage_on_every_socket_of_a_node_ends_nothing(harness: Harness, tmp_pa
 @pytest.fixture
 def small_disk() -> Iterator[NodeDirectory]:
     """A node directory on a file system of 4 MB."""
-    root = Path(tempfile.mkdtemp(prefix="wk-"))
-    command = ["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", str(root)]
-    if (
-        os.getuid()
-        or shutil.which("mount") is None
-        or subprocess.run(command, check=False, capture_output=True).returncode
-    ):
-        root.rmdir()
-        pytest.skip("needs the right to mount a tmpfs")
-    yield NodeDirectory(root / "n")
-    subprocess.run(["umount", "-l", str(root)], check=True)
-    root.rmdir()
+    with small_disk_of(4) as root:
+        yield NodeDirectory(root / "n")
 
 
 def fill(file: Path) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.system.freezer import Freezer, freezing
 from tests.system.node.conftest import Harness
 from tests.system.scenes import performers
 from tests.system.scenes.conftest import QUICK
@@ -19,50 +16,13 @@ from wakeful import Child, Gateway, Heartbeat, Monitor
 from wakeful_runtime.processes import read_stat
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="the freezer of Linux")]
-ROOT = Path("/sys/fs/cgroup/freezer")
-
-
-class Freezer:
-    """A cgroup v1 freezer: what is in it is in state D and dies only when it is thawed."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def freeze(self, pid: int) -> None:
-        (self._folder / "cgroup.procs").write_text(str(pid))
-        self._set("FROZEN")
-
-    def thaw(self) -> None:
-        self._set("THAWED")
-
-    def _set(self, state: str) -> None:
-        (self._folder / "freezer.state").write_text(state)
-        until = time.monotonic() + 10
-        while (self._folder / "freezer.state").read_text().strip() != state:
-            assert time.monotonic() < until
-            time.sleep(0.005)
 
 
 @pytest.fixture
 def freezer(harness: Harness) -> Iterator[Freezer]:
-    """Skips where this user may not make one; thaws before the node is stopped."""
-    folder = ROOT / f"wakeful-scene-{os.getpid()}-{time.monotonic_ns()}"
-    try:
-        folder.mkdir()
-    except OSError as error:
-        pytest.skip(f"no cgroup v1 freezer: {error}")
-    freezer = Freezer(folder)
-    yield freezer
-    freezer.thaw()
-    until = time.monotonic() + 10
-    while folder.exists():
-        for pid in (folder / "cgroup.procs").read_text().split():
-            with contextlib.suppress(OSError):
-                (ROOT / "cgroup.procs").write_text(pid)
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    """Thaws before the node is stopped."""
+    with freezing() as freezer:
+        yield freezer
 
 
 def frozen(harness: Harness, freezer: Freezer) -> int:

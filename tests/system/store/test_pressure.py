@@ -6,16 +6,14 @@ import asyncio
 import contextlib
 import os
 import resource
-import shutil
 import sqlite3
-import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import zmq
+from tests.system.smalldisk import small_disk_of
 from tests.system.store.conftest import Asking, Store
 
 from wakeful_runtime.directory import NodeDirectory
@@ -55,18 +53,8 @@ async def test_a_file_at_its_limit_makes_sessions_wait_and_loses_nothing(store: 
 @pytest.fixture
 def small_disk() -> Iterator[NodeDirectory]:
     """A node directory on a file system of 3 MB."""
-    root = Path(tempfile.mkdtemp(prefix="wk-"))
-    command = ["mount", "-t", "tmpfs", "-o", "size=3m,mode=700", "tmpfs", str(root)]
-    if (
-        os.getuid()
-        or shutil.which("mount") is None
-        or subprocess.run(command, check=False, capture_output=True).returncode
-    ):
-        root.rmdir()
-        pytest.skip("needs the right to mount a tmpfs")
-    yield NodeDirectory(root / "n").create()
-    subprocess.run(["umount", "-l", str(root)], check=True)
-    root.rmdir()
+    with small_disk_of(3) as root:
+        yield NodeDirectory(root / "n").create()
 
 
 async def test_a_full_disk_makes_sessions_wait_and_loses_nothing(small_disk: NodeDirectory) -> None:
