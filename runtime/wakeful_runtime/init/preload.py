@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from wakeful.errors import NodeError
 
-RUNTIME = ("zmq", "msgpack", "pydantic", "structlog", "sqlite3", "asyncio", "setproctitle", "psutil")
+RUNTIME = ("zmq", "msgpack", "pydantic", "structlog", "sqlite3", "asyncio", "setproctitle")
 
 
 def count_threads() -> int:

@@ -56,8 +56,12 @@ class Operation:
             raise Refusal("bad", f"{self.name}: {place}: {first['msg']}") from None
 
 
+_STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, defer_build=True)
+"""Built at the first call: all of them would be a fifth of a node's start, and only the store needs any."""
+
+
 def _operation(body: Body, *, durable: bool = False, writes: bool = True) -> Operation:
-    checked = validate_call(config=ConfigDict(strict=True, arbitrary_types_allowed=True))(body)
+    checked = validate_call(config=_STRICT)(body)
     return Operation(body.__name__, checked, durable, writes)
 
 
