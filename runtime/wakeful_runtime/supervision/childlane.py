@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from pydantic import ValidationError
@@ -129,7 +129,7 @@ class ChildLane:
         """A control message that is answered with the same nonce.
 
         Raises:
-            NodeError: it has no life, or gave no answer within `timeout` seconds.
+            NodeError: it has no life, that ended meanwhile, or it gave no answer within `timeout` seconds.
         """
         present = child.present
         if present is None or present.exited:
@@ -137,11 +137,16 @@ class ChildLane:
         nonce = self._lines.number()
         answer: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
         present.waiters[nonce] = lambda got: None if answer.done() else answer.set_result(got)
+        over = asyncio.ensure_future(present.over.wait())
+        either: set[asyncio.Future[Any]] = {answer, over}
         try:
             self.send(child, present, kind, {"nonce": nonce, **body})
-            async with asyncio.timeout(timeout):
-                return await answer
-        except TimeoutError:
-            raise NodeError(f"{child.path} did not answer within {timeout:g} s") from None
+            await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                return answer.result()
+            if over.done():  # what it would have said is not heard any more
+                raise NodeError(f"{child.path} ended before it answered")
+            raise NodeError(f"{child.path} did not answer within {timeout:g} s")
         finally:
+            over.cancel()
             present.waiters.pop(nonce, None)

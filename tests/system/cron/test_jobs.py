@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tests.system.node.conftest import Harness
 
 from wakeful import Child, Gateway, Job
 from wakeful.errors import NodeError
+from wakeful_runtime import Client
 
 AGENTS = [Child("main", workers.Quick), Child("slow", workers.Slow), Child("ledger", workers.Ledger)]
 
@@ -120,6 +122,23 @@ def test_a_run_by_hand_waits_for_nothing_and_is_a_session_like_any_other(harness
     assert isinstance(harness.client.result(told["key"], timeout=20), float)
     with pytest.raises(NodeError, match=r"no key 'shedule'; did you mean 'schedule'\?"):
         harness.client.cron("add", job={"name": "x", "shedule": {}, "payload": {}})
+
+
+def test_who_asks_a_scheduler_that_dies_is_told_when_it_does(harness: Harness) -> None:
+    harness.start(Gateway(agents=AGENTS))
+    pid = int(harness.until_state("scheduler", "running")["pid"])
+    os.kill(pid, signal.SIGSTOP)
+
+    def ask() -> Any:
+        with Client(harness.directory.root) as client:
+            return client.call("cron", {"action": "list"})
+
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask)
+        wait([asked], timeout=1.0)
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(NodeError, match="ended before it answered"):
+            asked.result(8.0)
 
 
 def test_a_stopped_scheduler_is_replaced_and_goes_on(harness: Harness) -> None:

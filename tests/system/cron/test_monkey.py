@@ -19,12 +19,11 @@ from tests.system.node.people import Walk
 
 from wakeful import Child, Gateway, Heartbeat, Job, Monitor
 
-KILLS = 3
-"""Of each: a life that follows a fourth would wait for some seconds."""
+KILLS = {"scheduler": 3, "herald": 2}
+"""With each the next life waits longer."""
 
 PLAYED_S = 30.0
 COMES = ("starting", "running")
-VICTIMS = ("scheduler", "herald")
 WALKERS = ("m/w0", "m/w1", "m/w2")
 SECONDLY = "* * * * * *"
 
@@ -46,7 +45,7 @@ def tree(signed: Path, url: str) -> Gateway:
 
 def play(harness: Harness, dice: random.Random) -> None:
     """Kill each life of the two at some moment of it, so many times, and each walker once."""
-    left = Counter(dict.fromkeys(VICTIMS, KILLS))
+    left = Counter(KILLS)
     killed: set[int] = set()
     doomed = list(WALKERS)
     deadline = time.monotonic() + PLAYED_S
