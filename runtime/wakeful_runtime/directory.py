@@ -73,6 +73,10 @@ class NodeDirectory:
         """The lock file of a role: keeper, init, gateway."""
         return self.root / f"{role}.lock"
 
+    def ends(self, role: str) -> Path:
+        """How the last keepers, or inits, ended."""
+        return self.root / f"{role}.ends"
+
     def mailbox(self, path: str) -> str:
         """The ZeroMQ endpoint of an actor's mailbox lane; the same in all its lives."""
         return f"ipc://{self.sockets / (_short(path) + '.m')}"

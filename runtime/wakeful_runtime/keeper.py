@@ -21,10 +21,10 @@ from wakeful_runtime.init.birth import Enter, raise_descriptor_limit, set_subrea
 from wakeful_runtime.init.connection import Connection
 from wakeful_runtime.init.firstprocess import as_first_process
 from wakeful_runtime.init.gatewaywatch import InitTiming
-from wakeful_runtime.init.initends import Ended
 from wakeful_runtime.init.initloop import InitLoop, Timer
 from wakeful_runtime.init.keeperlink import KeeperLink
 from wakeful_runtime.init.lives import LifeFiles
+from wakeful_runtime.init.obituaries import Obituaries
 from wakeful_runtime.init.preload import preload as import_all
 from wakeful_runtime.init.servicemanager import ServiceManager
 from wakeful_runtime.init.sweep import sweep_round
@@ -38,8 +38,6 @@ DEATHS_WITHIN_S = 10.0
 NODE_DIED = "the node died as a whole"
 """How init, and its keeper, ended, if what they left says that they did not stop in order."""
 STOPPED = "it was stopped by a signal; killed"
-ENDS_KEPT = 50
-"""Ends of init that every later init tells of; far more than can happen before a gateway has heard of them."""
 ORDERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 OnReady = Callable[[int], None]
 """Called once, with the gateway's pid, when the gateway stands. Must start no thread."""
@@ -113,7 +111,7 @@ class Keeper:
         self._orders = 0
         self._status: int | None = None
         self._deaths: list[float] = []
-        self._before: tuple[Ended, ...] = ()  # how the inits before ended: each is told to every one after them
+        self._ends = Obituaries(directory.ends("init"))  # of inits: all are told to every one after them
         self._killed = ""  # why the present one was killed from here
         self._unanswered: float | None = None
         self._ping: Timer | None = None
@@ -130,7 +128,7 @@ class Keeper:
             if not self._attach():
                 self._listener = listen(self._directory)
                 if any(LifeFiles(self._directory).read()):
-                    self._note_end(NODE_DIED)
+                    self._ends.note(NODE_DIED)
                 self._fork_init()
             self._loop.run()
         finally:
@@ -147,7 +145,7 @@ class Keeper:
         if attached is None:
             return False
         self._own, self._init, self._listener = False, attached.init, attached.listener
-        self._before = attached.before
+        self._ends = Obituaries(self._directory.ends("init"), attached.before)
         connection = Connection(self._loop, attached.line, self._received, self._line_closed)
         self._begin(connection)
         if attached.init.pidfd is not None:
@@ -193,7 +191,7 @@ class Keeper:
                         self._timing,
                         mask,
                         self._warm,
-                        self._before,
+                        tuple(self._ends),
                     )
                 )
         except BaseException:  # noqa: BLE001 (told in init's log; the keeper forks another one)
@@ -275,19 +273,16 @@ class Keeper:
         code = os.waitstatus_to_exitcode(status) if status is not None else None
         if code is None:
             code = self._last_word
+        if code == init.STOPPED_IN_ORDER:
+            self._ends.forget()
         if code in (init.STOPPED_IN_ORDER, init.STOPPED_HARD):
             self._status = code
             self._loop.stop()
             return
         how, self._killed = self._killed or _how(code), ""
-        self._note_end(how)
+        self._ends.note(how)
         self._say(f"init: {how}; forked again")
         self._again()
-
-    def _note_end(self, how: str) -> None:
-        """For the journal, which the gateway writes: an init that dies young may have told it of nothing yet."""
-        ended = Ended(f"{time.time():.6f}", how)
-        self._before = (*self._before, ended)[-ENDS_KEPT:]
 
     def _again(self) -> None:
         """At once; if it keeps dying, with growing pauses."""

@@ -82,6 +82,21 @@ def test_every_death_of_init_is_in_the_journal_though_nobody_heard_of_the_one_be
     node.survives("init", "gateway")
 
 
+def test_every_death_of_a_keeper_is_in_the_journal_though_all_who_knew_of_it_died(node: Witness) -> None:
+    harness = node.harness
+    node.signal("store", signal.SIGSTOP)  # nothing is written down from here on
+    harness.keeper().kill()
+    harness.keeper().wait()
+    harness.until(harness.directory.ends("keeper").exists)
+    harness.start(node.tree)
+    harness.keeper().kill()
+    harness.keeper().wait()
+    for path in ("init", "gateway", "store", "m"):
+        node.signal(path)
+    harness.start(node.tree)
+    harness.until(lambda: len(harness.events("keeper", "exited")) >= 2)
+
+
 def test_a_gateway_that_was_stopped_while_init_was_away_is_replaced_at_once(node: Witness) -> None:
     node.remember()
     init = node.pid("init")

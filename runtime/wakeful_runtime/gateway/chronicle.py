@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wakeful_runtime.init.initends import read_ends
+from wakeful_runtime.init.obituaries import read_ends
 from wakeful_runtime.init.pushes import Held
 from wakeful_runtime.keeper import NODE_DIED
 from wakeful_runtime.supervision.child import Present
@@ -28,9 +28,8 @@ class Chronicle:
                 self._entry("exited", "keeper", 0, stamp=ended.stamp, what=ended.how)
         if ends:
             self._entry("restarted", "init", incarnation)
-        if gone := facts.get("keeper_gone_at"):
-            words = "it is gone; the node runs on, and the next `wakeful run` on this directory becomes its keeper"
-            self._entry("exited", "keeper", 0, stamp=str(gone), what=words)
+        for ended in read_ends(facts.get("keepers")):
+            self._entry("exited", "keeper", 0, stamp=ended.stamp, what=ended.how)
         if came := facts.get("keeper_came_at"):
             self._entry("restarted", "keeper", 0, stamp=str(came), pid=facts.get("keeper"))
 

@@ -13,7 +13,7 @@ from wakeful.errors import NodeError
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.init import locks
 from wakeful_runtime.init.framing import Decoder, FrameError, encode
-from wakeful_runtime.init.initends import Ended, read_ends
+from wakeful_runtime.init.obituaries import Ended, read_ends
 from wakeful_runtime.processes import ProcessHandle
 
 ANSWER_S = 5.0

@@ -19,10 +19,10 @@ from wakeful_runtime.init.desk import Caller, Desk, Reply
 from wakeful_runtime.init.ends import Ends, make_report
 from wakeful_runtime.init.forker import Forker
 from wakeful_runtime.init.gatewaywatch import GatewayWatch, InitTiming
-from wakeful_runtime.init.initends import Ended
 from wakeful_runtime.init.initloop import InitLoop, Timer
 from wakeful_runtime.init.keeperlink import KeeperLink
 from wakeful_runtime.init.lives import ExitReport, LifeFile
+from wakeful_runtime.init.obituaries import Ended, Obituaries
 from wakeful_runtime.init.oom import OomCounter
 from wakeful_runtime.init.registry import Entry, Registry
 from wakeful_runtime.init.saying import say
@@ -32,6 +32,8 @@ STOPPED_IN_ORDER = 0
 STOPPED_HARD = 3
 STANDBY_AFTER_S = 0.01
 """After the last of several forks in a row: a burst of them is not made slower by one more."""
+
+KEEPER_GONE = "it is gone; the node runs on, and the next `wakeful run` on this directory becomes its keeper"
 
 NOT_ALONE = 75
 """Exit status of an init that found another one's lock held."""
@@ -75,6 +77,8 @@ def main(birth: InitBirth) -> int:
     init = Init(birth)
     init.take_over()
     init.loop.run()
+    if init.status == STOPPED_IN_ORDER:
+        init.keepers.forget()
     return init.status
 
 
@@ -88,6 +92,7 @@ class Init:
         self._birth = birth
         self._boot_id = boot_id()
         self._keeper_pid: int | None = birth.keeper_pid
+        self.keepers = Obituaries(birth.directory.ends("keeper"))
         self._news: dict[str, Any] = {}
         self._link: KeeperLink | None = None
         self._registry = Registry(birth.directory)
@@ -140,6 +145,7 @@ class Init:
             "keeper": self._keeper_pid,
             "stopping": self.stopping,
             "before": [ended.plain() for ended in self._birth.before],
+            "keepers": [ended.plain() for ended in self.keepers],
             "gateway_before": self._gateway.replaced,
             **self._news,
         }
@@ -192,7 +198,8 @@ class Init:
             descriptors.append(own)
             self.loop.later(1.0, lambda: os.close(own))
         gateway = self._registry.living("gateway")
-        self._tell_keeper({"keeper_came_at": time.time()})
+        self._news = {"keeper_came_at": time.time()}
+        self._tell_keeper()
         return {**self.facts(), "gateway": gateway.life.pid if gateway else None}, descriptors
 
     def _inherit(self, record: LifeFile) -> Entry | None:
@@ -228,11 +235,12 @@ class Init:
             return
         link, self._link, self._keeper_pid = self._link, None, None
         say(f"no keeper any more ({why}); the node runs on")
-        self._tell_keeper({"keeper_gone_at": time.time()})
+        self.keepers.note(KEEPER_GONE)
+        self._tell_keeper()
         link.broke()
 
-    def _tell_keeper(self, news: dict[str, Any]) -> None:
-        self._news = news  # for the journal, which is the gateway's to write: now, or when there is one
+    def _tell_keeper(self) -> None:
+        """For the journal, which is the gateway's to write: now, or when there is one."""
         self._desk.push("gateway", "node", self.facts())
 
     def _serve_keeper(self, message: dict[str, Any]) -> dict[str, Any]:
