@@ -49,10 +49,20 @@ class Losses:
         return {each.name: len(getattr(self, each.name)) for each in fields(self)}
 
 
-def of_books(losses: Losses, books: dict[str, list[Line]], results: dict[str, Count], hurt: set[int]) -> None:
-    """Checkpoints, messages, restarts: by what was acknowledged to the sessions, and what they returned."""
+UNDER_WAY_S = 15.0
+"""How long an order whose caller has given up may still be under way: supervisors wait ten seconds for one another."""
+
+
+def of_books(
+    losses: Losses, books: dict[str, list[Line]], results: dict[str, Count], hurt: set[int], faults: list[Fault]
+) -> None:
+    """Checkpoints, messages, restarts: by what was acknowledged to the sessions, and what they returned.
+
+    An order to hang that was never answered may have reached the life that came next.
+    """
     for path, lines in books.items():
-        _of_lives(losses, path, lines, hurt)
+        unsure = [fault.at for fault in faults if fault.path == path and not fault.sure]
+        _of_lives(losses, path, lines, hurt, unsure)
         result = results.get(path)
         if result is None:
             losses.not_recovered.append(f"{path} has no result")
@@ -70,17 +80,17 @@ def of_books(losses: Losses, books: dict[str, list[Line]], results: dict[str, Co
                     losses.messages_lost.append(f"{path}#{line.incarnation} -> {line.what}")
 
 
-def _of_lives(losses: Losses, path: str, lines: list[Line], hurt: set[int]) -> None:
-    acknowledged, incarnation, pid = 0, 0, 0
+def _of_lives(losses: Losses, path: str, lines: list[Line], hurt: set[int], unsure: list[float]) -> None:
+    acknowledged, incarnation, pid, since = 0, 0, 0, 0.0
     for line in lines:
         if line.word == "began":
             if line.step < acknowledged:
                 words = f"{path}: {acknowledged} was acknowledged, life {line.incarnation} resumed from {line.step}"
                 losses.checkpoints_lost.append(words)
-            if pid and pid not in hurt:
+            if pid and pid not in hurt and not any(at <= line.at and since <= at + UNDER_WAY_S for at in unsure):
                 words = f"{path}: life {incarnation} (pid {pid}) was not touched, {line.incarnation} took its place"
                 losses.restarted_healthy.append(words)
-            incarnation, pid = line.incarnation, int(line.what)
+            incarnation, pid, since = line.incarnation, int(line.what), line.at
         elif line.incarnation != incarnation:
             losses.acted_dead.append(f"{path}: life {line.incarnation} in the time of {incarnation}: {line}")
         elif line.word == "checkpoint":

@@ -165,6 +165,7 @@ class Monkey:
                 return
             told = self._arena.client.call("chaos", {"path": path, "mode": how}, timeout=3.0)
             sure = int(told["pid"]) == pid
+            self._hurt.add(int(told["pid"]))
         except NodeError:
             sure = False  # it may have come through all the same
         self._note("session", how, path, pid, incarnation, at=at, sure=sure)

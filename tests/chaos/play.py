@@ -54,7 +54,7 @@ def play(
             arena.close()
     books = {path: list(book.read()) for path, book in arena.books.items()}
     calls = arena.ledger.calls()
-    losing.of_books(losses, books, results, monkey.hurt)
+    losing.of_books(losses, books, results, monkey.hurt, monkey.faults)
     losing.of_ledger(losses, books, calls)
     losing.of_journal(losses, monkey.faults, journal)
     written = [line.word for lines in books.values() for line in lines]

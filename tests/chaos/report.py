@@ -125,9 +125,11 @@ def _after(times: list[float], at: float) -> float | None:
 
 
 def figures(faults: list[Fault], timeline: Timeline) -> list[Figures]:
-    """By kind."""
+    """By kind, of those that are known to have happened."""
     kinds: dict[str, list[Fault]] = defaultdict(list)
     for fault in faults:
+        if not fault.sure:
+            continue
         kinds[f"{fault.role} {fault.how}"].append(fault)
     found: list[Figures] = []
     for kind, same in sorted(kinds.items()):
