@@ -95,13 +95,15 @@ class Harness:
         """What the condition returns, once that is true; errors of a node in the middle of a change are waited out."""
         deadline = time.monotonic() + within
         trouble: Exception | None = None
+        pause = 0.02
         while time.monotonic() < deadline:
             try:
                 if found := condition():
                     return found
             except (NodeError, KeyError) as error:
                 trouble = error
-            time.sleep(0.02)
+            time.sleep(pause)
+            pause = min(0.1, 1.2 * pause)  # each look is work for three processes
         raise AssertionError(f"it did not happen within {within} s ({trouble}): {self.story()}")
 
     def until_event(self, path: str, event: str, *, count: int = 1, within: float = WITHIN) -> Row:
