@@ -9,7 +9,7 @@ import typer
 
 from wakeful_runtime.cli import past
 from wakeful_runtime.cli.asking import ask
-from wakeful_runtime.cli.options import JsonOption, NodeOption
+from wakeful_runtime.cli.options import JsonOption, NodeOption, prompt
 from wakeful_runtime.cli.screen import cell, put_json, put_table
 from wakeful_runtime.cli.shapes import as_list
 
@@ -104,7 +104,13 @@ def ack(
         put_json(answer)
         return
     known = "" if answer["first"] else " (it had been before)"
-    print(f"{answer['path']}: acknowledged{known}{'; it resumes' if answer['resumed'] else ''}")
+    print(f"{answer['path']}: acknowledged{known}{_resumption(answer)}")
+
+
+def _resumption(answer: Mapping[str, Any]) -> str:
+    if answer["resumed"]:
+        return "; it resumes"
+    return prompt().put(f"; nothing to resume: {answer['not_resumed']}") if answer.get("not_resumed") else ""
 
 
 def _told(row: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ from wakeful_runtime.cli import (
     web,
     wrapping,
 )
-from wakeful_runtime.cli.options import NodeOption, use_node
+from wakeful_runtime.cli.options import NodeOption, begin_anew, prompt, use_node
 
 UsageError = cast("type[Exception]", typer.BadParameter.__base__)
 """Typer's own name for it depends on its version."""
@@ -82,6 +82,7 @@ for room in (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; an error is one line on stderr."""
+    begin_anew()
     try:
         status = app(args=arguments, standalone_mode=False)
     except UsageError as error:
@@ -102,7 +103,7 @@ def _wrong_use(error: Exception) -> int:
     context = getattr(error, "ctx", None)
     text = str(getattr(error, "format_message", lambda: error)()).replace("Value error, ", "")
     command = context.command_path if context is not None else "wakeful"
-    print(f"{command}: {' '.join(text.split())} (see {command} --help)", file=sys.stderr)
+    print(f"{command}: {prompt().put(' '.join(text.split()))} (see {command} --help)", file=sys.stderr)
     return WRONG_USE
 
 
@@ -110,7 +111,7 @@ def _fail(error: BaseException) -> int:
     from wakeful.errors import SpecError
     from wakeful_runtime.clients.client import NoNode
 
-    print(f"wakeful: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
+    print(f"wakeful: {prompt().put(' '.join(str(error).split())) or type(error).__name__}", file=sys.stderr)
     if isinstance(error, NoNode):
         return NO_NODE
     return WRONG_USE if isinstance(error, SpecError) else FAILED

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from wakeful_runtime.cli.asking import ask_about
-from wakeful_runtime.cli.options import JsonOption, NodeOption, PathArgument
+from wakeful_runtime.cli.options import JsonOption, NodeOption, PathArgument, prompt
 from wakeful_runtime.cli.screen import put_json
 
 
@@ -59,7 +59,7 @@ def chaos(
       wakeful chaos kill research
     """
     full, answer = ask_about(node, "chaos", path, mode=mode.value)
-    put_json(answer) if json else print(f"{full}: {mode.value} (see wakeful why {full})")
+    put_json(answer) if json else print(prompt().put(f"{full}: {mode.value} (see wakeful why {full})"))
 
 
 def demo(json: JsonOption = False) -> None:

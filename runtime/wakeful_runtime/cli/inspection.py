@@ -11,7 +11,7 @@ import typer
 from wakeful_runtime.cli import past
 from wakeful_runtime.cli.asking import ask_about
 from wakeful_runtime.cli.explaining import evidence_lines, shown_dump
-from wakeful_runtime.cli.options import JsonOption, NodeOption, OptionalPathArgument, PathArgument, wrong_use
+from wakeful_runtime.cli.options import JsonOption, NodeOption, OptionalPathArgument, PathArgument, prompt, wrong_use
 from wakeful_runtime.cli.screen import put_json, put_table
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
@@ -40,7 +40,7 @@ def why(path: OptionalPathArgument = None, node: NodeOption = None, json: JsonOp
         return
     from wakeful_runtime.evidence.incidents import day_lines, why_lines
 
-    for line in why_lines(answer) if isinstance(answer, dict) else day_lines(answer):
+    for line in why_lines(answer, prompt()) if isinstance(answer, dict) else day_lines(answer, prompt()):
         print(line)
     if isinstance(answer, dict) and answer.get("result"):
         print(f"  result: {answer['result']}")
@@ -76,7 +76,7 @@ def incidents(
     elif number is not None and rows:
         from wakeful_runtime.evidence.incidents import why_lines
 
-        for line in (*why_lines(rows[0]), *evidence_lines(rows[0].get("evidence"))):
+        for line in (*why_lines(rows[0], prompt()), *evidence_lines(rows[0].get("evidence"))):
             print(line)
     else:
         told = [{**row, "outcome": str(row.get("outcome") or "").replace("incarnation ", "life ")} for row in rows]

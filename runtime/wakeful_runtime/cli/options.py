@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from wakeful_runtime.prompt import PLAIN, Prompt
 
 if TYPE_CHECKING:
     from wakeful_runtime.directory import NodeDirectory
@@ -28,10 +31,26 @@ PathArgument = Annotated[str, typer.Argument(metavar="PATH", help=_PATH_HELP, sh
 OptionalPathArgument = Annotated[str | None, typer.Argument(metavar="[PATH]", help=_PATH_HELP, show_default=False)]
 
 
+_prompt = PLAIN
+
+
 def use_node(node: str | None) -> None:
     """Take `--node`, given before or after the command, for this process and what it starts."""
+    global _prompt
     if node is not None:
         os.environ["WAKEFUL_NODE"] = node
+        _prompt = Prompt.naming(Path(node).expanduser().absolute())
+
+
+def prompt() -> Prompt:
+    """How the commands begin that are said to this person: as they have begun theirs."""
+    return _prompt
+
+
+def begin_anew() -> None:
+    """No node has been named yet: what is known of an earlier command line of this process is forgotten."""
+    global _prompt
+    _prompt = PLAIN
 
 
 def directory(node: str | None) -> NodeDirectory:

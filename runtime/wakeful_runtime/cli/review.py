@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from wakeful_runtime.cli.asking import ask, ask_about
-from wakeful_runtime.cli.options import JsonOption, NodeOption, PathArgument, wrong_use
+from wakeful_runtime.cli.options import JsonOption, NodeOption, PathArgument, prompt, wrong_use
 from wakeful_runtime.cli.past import checkpoints_of
 from wakeful_runtime.cli.screen import put_json, put_table
 
@@ -30,6 +30,7 @@ def review(node: NodeOption = None, json: JsonOption = False) -> None:
     if json:
         put_json(rows)
         return
+    rows = [{**row, "next": prompt().put(str(row.get("next") or ""))} for row in rows]
     put_table(rows, _columns(rows, ("path", "since", "why", "what", "verdict", "next")), empty="nothing waits for you")
 
 

@@ -13,7 +13,9 @@ from typing import Any
 
 from wakeful.errors import NodeError, SpecError
 from wakeful.plan import NodePlan, WebPlan
+from wakeful_runtime.cli.options import prompt
 from wakeful_runtime.directory import NodeDirectory
+from wakeful_runtime.prompt import PLAIN
 
 READY_S = 60.0
 """How long `run --detach` waits for the node to be ready."""
@@ -56,9 +58,13 @@ def detached(directory: NodeDirectory, target: str, web: WebPlan | None = None) 
     said = directory.log("keeper")
     with said.open("ab") as out:
         start = out.tell()
-        command = [sys.executable, "-P", "-m", "wakeful_runtime.cli", "--node", str(directory.root), "run", target]
+        named = [] if prompt() == PLAIN else ["--node", str(directory.root)]  # its ready line is for this person
+        command = [sys.executable, "-P", "-m", "wakeful_runtime.cli", *named, "run", target]
         command += ["--no-web"] if web is None else ["--web", f"{web.host}:{web.port}"]
-        keeper = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+        env = {**os.environ, "WAKEFUL_NODE": str(directory.root)}
+        keeper = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env, start_new_session=True
+        )
     deadline = time.monotonic() + READY_S
     while True:
         status = keeper.poll()  # before its words are read: what it said last must be among them
@@ -100,7 +106,8 @@ def wait_until_gone(directory: NodeDirectory, timeout: float) -> None:
 
 def ready_line(directory: NodeDirectory, plan: NodePlan) -> str:
     """The one line of `run`."""
-    return f"{_READY} {plan.target} in {directory.root} (wakeful ps, wakeful down{_FOREGROUND})"
+    commands = prompt().put("wakeful ps, wakeful down")
+    return f"{_READY} {plan.target} in {directory.root} ({commands}{_FOREGROUND})"
 
 
 def _lines_from(file: Path, start: int) -> list[str]:
@@ -174,7 +181,7 @@ def _say_when_ready(directory: NodeDirectory, plan: NodePlan, gone: int) -> None
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
         if is_ready(directory):
-            print(ready_line(directory, plan) + _web_words(directory, plan.web, gone), flush=True)
+            print(ready_line(directory, plan) + prompt().put(_web_words(directory, plan.web, gone)), flush=True)
             return
         if select.select([gone], [], [], _POLL_S)[0]:
             return

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from wakeful_runtime.cli.asking import ask
-from wakeful_runtime.cli.options import JsonOption, NodeOption
+from wakeful_runtime.cli.options import JsonOption, NodeOption, prompt
 from wakeful_runtime.cli.screen import cell, put_json, put_table
 
 COLUMNS = (
@@ -97,7 +97,7 @@ def status_lines(answer: Mapping[str, Any]) -> list[str]:
     if answer.get("why"):
         lines.append(f"  {answer['why']}")
     lines += [f"  {path} waits for a person (wakeful why {path}; wakeful resume {path})" for path in waiting]
-    return lines
+    return [prompt().put(line) for line in lines]
 
 
 def drawing(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any
 from wakeful.errors import NodeError, SpecError
 from wakeful.plan import NodePlan
 from wakeful.tree import RESERVED
+from wakeful_runtime.cli.options import prompt
 from wakeful_runtime.clients.client import Client
 from wakeful_runtime.directory import NodeDirectory
 
@@ -170,10 +171,10 @@ def _told(row: dict[str, Any]) -> str:
             return f"{row.get('verdict')}: {row.get('words')}"
         case "review":
             path = row["path"]
-            return (
-                f"waits for a person: {row.get('why')} "
-                f"(wakeful why {path}; Ctrl-C, mend it and wrap it again, or in another terminal wakeful resume {path})"
+            commands = prompt().put(
+                f"wakeful why {path}; Ctrl-C, mend it and wrap it again, or in another terminal wakeful resume {path}"
             )
+            return f"waits for a person: {row.get('why')} ({commands})"
         case "finished":
             return f"finished: {row.get('outcome')}" + (f", {row['why']}" if row.get("why") else "")
         case _:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wakeful_runtime.cli.options import NodeOption, directory
+from wakeful_runtime.cli.options import NodeOption, directory, prompt
 
 _AS_TYPED = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
@@ -62,7 +62,8 @@ def wrap(
     started = start(directory(node), plan, called)
     let_go_on(started)
     if detach:
-        print(f"wakeful: {called} runs in {started.directory.root} (wakeful ps, wakeful why {called}, wakeful down)")
+        commands = prompt().put(f"wakeful ps, wakeful why {called}, wakeful down")
+        print(f"wakeful: {called} runs in {started.directory.root} ({commands})")
         return
     raise typer.Exit(watch(started))
 
@@ -86,4 +87,4 @@ def init(
             new.write(STARTER)
     except FileExistsError:
         raise NodeError(f"{file} is there already; name another file: wakeful init FILE") from None
-    print(f"{file} is written; try: wakeful check {file}:tree, wakeful run {file}:tree")
+    print(prompt().put(f"{file} is written; try: wakeful check {file}:tree, wakeful run {file}:tree"))

@@ -129,3 +129,4 @@ class Acknowledged(Answer):
     """Which one, and whether a child went on."""
 
     resumed: bool
+    not_resumed: str = Field(default="", description="Why a child that waited for it did not go on by it.")

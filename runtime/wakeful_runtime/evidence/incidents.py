@@ -17,6 +17,7 @@ from wakeful.rules.facts import Facts, Look
 from wakeful.rules.judgement import Judgement
 from wakeful.rules.words import span
 from wakeful_runtime.evidence.localtime import clock
+from wakeful_runtime.prompt import PLAIN, Prompt
 
 Row = Mapping[str, Any]
 
@@ -80,26 +81,27 @@ def incident_of(
     )
 
 
-def why_lines(row: Row) -> list[str]:
+def why_lines(row: Row, prompt: Prompt = PLAIN) -> list[str]:
     """An incident in five lines a person understands: what, why, where, what was done, what to type.
 
     Args:
         row: the store's row of an incident, or the answer of `why`.
+        prompt: how its commands begin.
     """
     lines = [
         _head(row),
         f"  what: {_one_line(row.get('what') or _mapping(row, 'facts').get('words') or 'nothing is known')}",
         f"  where: {_where(row)}" if row.get("action") or row.get("evidence") else f"  seen: {_seen(row)}",
         f"  done: {_done(row)}",
-        f"  next: {_next(row)}",
+        f"  next: {prompt.put(_next(row))}",
     ]
     return lines[:_LINES]
 
 
-def day_lines(rows: Sequence[Row]) -> list[str]:
+def day_lines(rows: Sequence[Row], prompt: Prompt = PLAIN) -> list[str]:
     """The last day in ten lines at most, the newest first, each with the command to type."""
     if not rows:
-        return ["nothing has happened in the last 24 h that needs a word  (wakeful ps)"]
+        return [f"nothing has happened in the last 24 h that needs a word  ({prompt.put('wakeful ps')})"]
     lines: list[str] = []
     for row in rows[:_DAY_LINES]:
         what = _one_line(row.get("what") or _mapping(row, "facts").get("words") or "")
@@ -108,9 +110,9 @@ def day_lines(rows: Sequence[Row]) -> list[str]:
         text = f"{at}  {row.get('path')}: {row.get('verdict')}, {what}{outcome}"
         waits = str(row.get("next") or "").startswith("wakeful resume")
         command = row["next"] if waits else f"wakeful why {row.get('path')}"
-        lines.append(f"{text if len(text) <= _WIDE else text[: _WIDE - 1] + '…'}  ({command})")
+        lines.append(f"{text if len(text) <= _WIDE else text[: _WIDE - 1] + '…'}  ({prompt.put(command)})")
     if len(rows) > _DAY_LINES:
-        lines[-1] = f"and {len(rows) - _DAY_LINES + 1} more  (wakeful incidents --since 24h)"
+        lines[-1] = f"and {len(rows) - _DAY_LINES + 1} more  ({prompt.put('wakeful incidents --since 24h')})"
     return lines
 
 

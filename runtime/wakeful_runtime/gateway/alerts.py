@@ -81,13 +81,25 @@ class Alerts:
     async def _ack(self, args: Body) -> Body:
         """Somebody knows; a child that waits for just that goes on."""
         told = await self._lines.store.request("notice_ack", timeout=STORE_S, id=str(args["id"]))
-        resumed = False
+        try:
+            resumed, why = await self._resume_waiting(told["path"]), ""
+        except (NodeError, TimeoutError) as error:  # the acknowledgement is kept all the same
+            resumed, why = False, str(error) or "its monitor does not answer"
+        return {**told, "resumed": resumed, "not_resumed": why}
+
+    async def _resume_waiting(self, path: str) -> bool:
+        """Whether it waited for an acknowledgement, and goes on.
+
+        Raises:
+            NodeError: it waited when it was looked at, and by now there is nothing to resume.
+            TimeoutError: its monitor does not answer.
+        """
         rows: list[Body] = await self._call("ps", {})
-        row = next((each for each in rows if each["path"] == told["path"]), None)
-        if row is not None and row["state"] == "review" and str(row.get("why") or "").startswith(ON_ACK):
-            await self._call("resume", {"path": told["path"]})
-            resumed = True
-        return {**told, "resumed": resumed}
+        row = next((each for each in rows if each["path"] == path), None)
+        if row is None or row["state"] != "review" or not str(row.get("why") or "").startswith(ON_ACK):
+            return False
+        await self._call("resume", {"path": path})
+        return True
 
     def _known(self, states: list[Body]) -> list[Body]:
         """A row per route of the tree, in its order."""

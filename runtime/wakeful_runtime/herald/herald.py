@@ -10,10 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import shlex
 import socket
 import time
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from wakeful.errors import NodeError
@@ -32,6 +30,7 @@ from wakeful_runtime.herald.outcome import Outcome
 from wakeful_runtime.herald.secret import parts_of, url_of
 from wakeful_runtime.host.orders import Body
 from wakeful_runtime.init.birth import Birth
+from wakeful_runtime.prompt import Prompt
 from wakeful_runtime.scheduler.zone import machine_zone
 
 POLL_S = 1.0
@@ -79,7 +78,7 @@ class Herald:
         self._place = place
         self._delivery = delivery
         self._routes = routes_of(plan.alerts, zone)
-        self._where = Where(f"{socket.gethostname()}:{root}", _command(root), zone)
+        self._where = Where(f"{socket.gethostname()}:{root}", Prompt.from_anywhere(root).begin, zone)
         self._gateway = gateway or Hearing(GATEWAY)
         self._look_s = look
         self._ledger = Ledger(place.store, self._routes, store or Hearing(STORE), self._news)
@@ -242,12 +241,6 @@ def _known_secrets(routes: Routes) -> tuple[str, ...]:
         except NodeError:
             continue  # it is told of when the route is looked at
     return secrets_of(os.environ, parts)
-
-
-def _command(root: Path) -> str:
-    """What a person types first: the node is named unless it is the default one."""
-    default = Path("~/.local/state/wakeful/default").expanduser()
-    return "wakeful" if root == default else f"wakeful --node {shlex.quote(str(root))}"
 
 
 async def _sleep(stopping: asyncio.Event, seconds: float) -> None:

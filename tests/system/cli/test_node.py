@@ -97,6 +97,8 @@ def test_run_says_one_line_when_ready_and_stops_in_order(
     assert node.stdout
     line = node.stdout.readline()
     assert line.startswith(f"wakeful: ready: {tree} in {node_directory.root}")
+    named = f"wakeful --node {node_directory.root}"
+    assert f"({named} ps, {named} down;" in line
     shown = {row["path"] for row in json.loads(wakeful("ps", "--json").stdout)}
     own = {"init", "gateway", "store", "scheduler", "sessions"}
     assert shown >= own | {"work", "work/counting", "work/idle"}

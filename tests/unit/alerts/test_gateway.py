@@ -28,6 +28,7 @@ class Desk:
         self.called: list[tuple[str, dict[str, Any]]] = []
         self.herald: Any = []
         self.away = False
+        self.refusal: Exception | None = None
         lines = cast("Lines", SimpleNamespace(store=SimpleNamespace(request=self._request)))
         system = cast("Verbs", SimpleNamespace(ask=self._ask))
         self.alerts = Alerts(Gateway(alerts=list(alerts)).plan(), lines, system, self._call)
@@ -47,6 +48,8 @@ class Desk:
 
     async def _call(self, verb: str, args: dict[str, Any]) -> Any:
         self.called.append((verb, args))
+        if verb == "resume" and self.refusal is not None:
+            raise self.refusal
         return self.rows
 
 
@@ -65,8 +68,28 @@ def test_only_what_waits_for_an_acknowledgement_goes_on_with_it(
     desk.rows = [{"path": "x", "state": "review", "why": "alert_first"}, {"path": "a/b", "state": state, "why": why}]
     open_incident(books, "a/b#1")
     told = desk.do("ack", id="a/b#1")
-    assert told == {"no": None, "incident": "a/b#1", "path": "a/b", "first": True, "resumed": resumes}
+    who = {"no": None, "incident": "a/b#1", "path": "a/b", "first": True}
+    assert told == {**who, "resumed": resumes, "not_resumed": ""}
     assert (("resume", {"path": "a/b"}) in desk.called) is resumes
+
+
+@pytest.mark.parametrize(
+    ("refusal", "why"),
+    [
+        (NodeError("a/b is running: it does not wait for anybody"), "a/b is running: it does not wait for anybody"),
+        (TimeoutError(), "its monitor does not answer"),
+    ],
+)
+def test_an_acknowledgement_is_kept_and_answered_though_nothing_is_left_to_resume(
+    books: Books, refusal: Exception, why: str
+) -> None:
+    desk = Desk(books)
+    desk.rows = [{"path": "a/b", "state": "review", "why": "alert_first: exited: killed"}]
+    desk.refusal = refusal
+    open_incident(books, "a/b#1")
+    told = desk.do("ack", id="a/b#1")
+    assert (told["first"], told["resumed"], told["not_resumed"]) == (True, False, why)
+    assert desk.do("ack", id="a/b#1")["first"] is False
 
 
 def test_a_route_is_trouble_when_it_fails_for_a_minute(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -370,3 +370,6 @@ def test_an_acknowledgement_says_what_follows_from_it(
     assert run("ack 17") == 0
     assert node.asked == [("ack", {"id": "17"})]
     assert capsys.readouterr().out == "research/weekly: acknowledged; it resumes\n"
+    node.answers["ack"] = {"no": 17, "path": "a", "first": True, "resumed": False, "not_resumed": "a is done"}
+    assert run("ack 17") == 0
+    assert capsys.readouterr().out == "a: acknowledged; nothing to resume: a is done\n"
