@@ -32,6 +32,7 @@ ANSWERED_LATELY = 0.25
 LOG_LINES = 100
 OPEN_FILES = 64
 CHILDREN = 32
+_HELD = {"T": "stopped by a signal", "t": "held by a debugger", "D": "stuck in the kernel"}
 _LOG_BYTES = 256 * 1024
 _LOG_LINE = 2000
 _DUMP_BYTES = 128 * 1024
@@ -217,12 +218,20 @@ def _name(pid: int) -> str:
 
 
 def _doing(process: dict[str, Any]) -> str:
-    """Of a program in another language no line can be told: what it is doing, as the kernel sees it."""
+    """Of a program in another language no line can be told: what it is doing, as the kernel sees it.
+
+    A server waits for its own processes: those that can't run are told too.
+    """
     main: dict[str, Any] = process.get("main") or {}
     where = main.get("syscall") or main.get("wchan")
     computes = where == "running" or process.get("state") == "R"
     doing = "computing" if computes else f"in {where}" if where else f"in state {process.get('state')}"
-    return f"{process.get('name') or 'the program'}[{process.get('pid')}] {doing}"
+    held = [
+        f"; its child {child['name']}[{child['pid']}] is {_HELD[child['state']]}"
+        for child in process.get("children") or ()
+        if child["state"] in _HELD
+    ]
+    return f"{process.get('name') or 'the program'}[{process.get('pid')}] {doing}{''.join(held[:3])}"
 
 
 def _child(pid: int) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""Programs and libraries nobody here wrote: systemd-notify, sdnotify, cysystemd, PostgreSQL."""
+"""Programs and libraries nobody here wrote: systemd-notify, sdnotify, cysystemd, PostgreSQL, nginx."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -12,14 +13,17 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from tests.system.command.programs import tree
 from tests.system.node.conftest import Harness
 
 from wakeful import Child, Command, Gateway, Heartbeat, Monitor
+from wakeful_runtime.processes import children, read_stat
 
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
+NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 SYSTEMD = shutil.which("systemd-notify")
 needs_systemd = pytest.mark.skipif(SYSTEMD is None, reason="systemd-notify (Debian: systemd) is not installed")
 
@@ -211,3 +215,46 @@ def test_postgresql_runs_is_asked_is_found_hung_and_comes_back_with_its_rows(har
     harness.call("stop", path="m/p")
     harness.until_state("m/p", "done")
     assert "database system is shut down" in harness.log("m/p")
+
+
+def nginx_conf(folder: Path, port: int) -> Path:
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+    server = f'server {{ listen 127.0.0.1:{port}; location / {{ return 200 "here"; }} }}'
+    file = folder / "nginx.conf"
+    file.write_text(
+        f"daemon off; worker_processes 1; error_log stderr notice; pid {folder}/pid;"
+        f"events {{}} http {{ access_log off; {temporary} {server} }}"
+    )
+    return file
+
+
+@pytest.mark.skipif(not Path(NGINX).exists(), reason="nginx is not installed")
+@pytest.mark.parametrize("stopped", ["master", "worker"])
+def test_nginx_is_found_hung_is_killed_whole_and_serves_again(harness: Harness, tmp_path: Path, stopped: str) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    words = ["-e", "stderr", "-p", str(tmp_path), "-c", str(nginx_conf(tmp_path, port))]
+    server = Command(NGINX, *words, ready=f"port:{port}", alive=url, stop_signal="SIGQUIT")
+    beat = Heartbeat(every=0.3, timeout=0.7, startup=30)
+    harness.start(Gateway(Monitor("m", Child("p", server, restart="permanent", heartbeat=beat))))
+    host = int(harness.until_state("m/p", "running", within=40)["pid"])
+    (master,) = children(host)
+    (worker,) = harness.until(lambda: children(master))
+    os.kill(master if stopped == "master" else worker, signal.SIGSTOP)
+
+    harness.until_event("m/p", "restarted", within=40)
+    assert read_stat(master) is None and read_stat(worker) is None
+    harness.until_state("m/p", "running", within=40)
+    with urlopen(url, timeout=20) as answer:
+        assert answer.read() == b"here"
+    (found,) = harness.call("incidents")
+    if stopped == "master":  # the worker answers on
+        assert found["verdict"] == "stopped"
+    else:  # the master is well, and the kernel takes connections for it
+        assert found["verdict"] == "loop_blocked"
+        line = f"nginx[{master}] in rt_sigsuspend; its child nginx[{worker}] is stopped by a signal"
+        assert found["evidence"]["line"] == line
+    harness.call("stop", path="m/p")
+    harness.until_state("m/p", "done", within=40)
+    assert "gracefully shutting down" in harness.log("m/p")
