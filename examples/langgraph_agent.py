@@ -1,5 +1,7 @@
 """A LangGraph graph that survives being killed: `wakeful run examples/langgraph_agent.py:tree`.
 
+It needs `pip install 'wakeful[langgraph]'`.
+
 While it runs: `wakeful kill reader`, `wakeful checkpoints reader`, `wakeful why reader`. It goes on with the node that
 had not ended, and doesn't ask its model again what that has answered. `python examples/langgraph_agent.py` runs the
 same code as a plain script.

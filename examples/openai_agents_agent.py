@@ -1,5 +1,7 @@
 """An agent of the OpenAI Agents SDK that survives being killed: `wakeful run examples/openai_agents_agent.py:tree`.
 
+It needs `pip install 'wakeful[openai-agents]'`.
+
 While it runs: `wakeful kill reader`, `wakeful checkpoints reader`, `wakeful why reader`. It goes on after the last
 answer of its model. `python examples/openai_agents_agent.py` runs the same code as a plain script.
 

@@ -1,5 +1,7 @@
 """A pydantic-ai agent that survives being killed: `wakeful run examples/pydantic_ai_agent.py:tree`.
 
+It needs `pip install 'wakeful[pydantic-ai]'`.
+
 While it runs: `wakeful kill reader`, `wakeful checkpoints reader`, `wakeful why reader`. It goes on after the last
 answer of its model. `python examples/pydantic_ai_agent.py` runs the same code as a plain script.
 

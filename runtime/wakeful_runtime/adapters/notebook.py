@@ -30,6 +30,7 @@ PAGES = "agents"
 CALL = "10m"
 """How long a model call may be silent."""
 
+_OTHER_NAME = "no unfinished run has its name, which its agent and its input make where no key= is given"
 _ATTRIBUTE = "_wakeful_notebook"
 
 
@@ -68,6 +69,11 @@ class Page:
     def session(self) -> Session[Any]:
         """Whose page it is."""
         return self._notebook.session
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing has been written on it yet."""
+        return self.state is None and not self._answers
 
     def write(self, state: Plain, *, keep_answers: bool = False) -> None:
         """Where the run stands now, for the next commit; the answers so far are part of it unless they are kept."""
@@ -170,6 +176,10 @@ class Notebook:
         """The names of all pages."""
         return sorted({*self._kept, *self._open})
 
+    def unread(self) -> list[str]:
+        """The names of pages an earlier life has left that nobody has gone on from yet."""
+        return sorted({*self._kept} - {*self._open})
+
     def tear_out(self, name: str) -> None:
         """Forget a page; the next commit is without it."""
         self._kept.pop(name, None)
@@ -229,6 +239,8 @@ async def to_the_end(name: str, run: Callable[[Page], Awaitable[R]]) -> R:
     results: list[R] = []
 
     async def finish() -> dict[str, Any]:
+        if page.blank and (unread := book.unread()):
+            book.session.log.warning(f"{name} begins at its first step: {_OTHER_NAME}", unfinished=unread)
         results.append(await run(page))
         return page.plain()
 

@@ -21,6 +21,8 @@ from wakeful_runtime.tree.anchor import anchored
 from wakeful_runtime.tree.blame import one_line, place, raised_at
 from wakeful_runtime.tree.treefile import GOOD, REFUSED, Target, frame, parse
 
+_EXTRAS = {"agents": "openai-agents", "pydantic_ai": "pydantic-ai", "langgraph": "langgraph"}
+
 
 def main(target: str, pipe: int, timeout: float) -> None:
     """Answer on the pipe, then leave at once: threads and exit handlers of the tree file must not hold us."""
@@ -68,7 +70,14 @@ def _import(target: Target) -> ModuleType:
         raise SpecError(f"{at}: {error}") from None
     except Exception as error:  # noqa: BLE001 - the user's code: any exception is possible, and is told
         at = raised_at(error.__traceback__, prefer=prefer) or target.where
-        raise SpecError(f"{at}: {one_line(error)}") from None
+        raise SpecError(f"{at}: {one_line(error)}{_extra(error)}") from None
+
+
+def _extra(error: Exception) -> str:
+    """What to install where a framework is missing: the name it is imported by isn't always the package's."""
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    extra = _EXTRAS.get((name or "").partition(".")[0])
+    return f" (the framework: pip install 'wakeful[{extra}]')" if extra else ""
 
 
 def _script(stem: str, file: Path) -> ModuleType:

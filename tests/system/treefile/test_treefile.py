@@ -89,6 +89,11 @@ def test_an_import_error_is_told_with_its_line(written: Path) -> None:
     assert text == "overnight.py, line 3: ModuleNotFoundError: No module named 'no_such_module_anywhere'"
 
 
+def test_a_framework_that_is_missing_is_told_with_what_to_install(written: Path) -> None:
+    written.write_text("import sys\nsys.modules['agents'] = None\nfrom agents import Agent\n")
+    assert refused("overnight.py:tree").endswith("(the framework: pip install 'wakeful[openai-agents]')")
+
+
 def test_an_error_in_an_imported_neighbour_is_told_where_it_was_raised(written: Path) -> None:
     written.with_name("neighbour.py").write_text("def f():\n    raise ValueError('two\\nlines')\nf()\n")
     written.write_text("import neighbour\n")

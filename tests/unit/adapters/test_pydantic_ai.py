@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -53,6 +54,11 @@ class Looks(Session[Any]):
         return [first, usage.requests, usage.input_tokens, await durable_run(agent, task)]
 
 
+class Renamed(Session[Any]):
+    async def run(self, task: str) -> list[Any]:
+        return [await durable_run(agent, "in other words")]
+
+
 class Typed(Session[int]):
     async def run(self, task: str) -> str:
         return await durable_run(agent, task)
@@ -88,6 +94,20 @@ async def test_a_killed_run_ends_the_same_and_asks_nothing_twice(where: tuple[st
     assert life.result == whole
     assert asked == turns
     assert used == looked
+
+
+async def test_a_run_that_is_not_found_again_by_its_name_begins_anew_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    warned: list[Any] = []
+    monkeypatch.setattr(Renamed, "log", SimpleNamespace(warning=lambda *told, **more: warned.append((told, more))))
+    life = await testing.live(Looks, task="x", crash_at=("step", 2))
+    await testing.live(Renamed, task="x")
+    assert warned == []
+    await testing.live(Renamed, resumed=life)
+    assert asked == [0, *[0, 1, 2] * 2]
+    (((words,), more),) = warned
+    assert "begins at its first step" in words and len(more["unfinished"]) == 1
 
 
 async def test_each_model_call_is_a_lease_and_each_step_is_progress() -> None:
