@@ -13,10 +13,11 @@ from typing import Any, cast
 
 import pytest
 
-from wakeful import Gateway, NodeError
+from wakeful import Child, Gateway, NodeError, Session
 from wakeful.plan import NodePlan
 from wakeful.rules import notify
 from wakeful_runtime.node import Node
+from wakeful_runtime.service.unit import longest_stop
 from wakeful_runtime.tree.treefile import load
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +63,26 @@ def test_the_node_example_runs_as_a_plain_script_too() -> None:
     assert "X_WAKEFUL_CHECKPOINT=page-5" in done.stdout
 
 
+class One(Session[None]):
+    """A session with the time it is given to stop."""
+
+    async def run(self, task: str) -> None: ...
+
+
+CONTAINER = ROOT / "examples" / "container"
+
+
 def test_the_container_starts_the_command_line_as_its_first_process() -> None:
-    text = (ROOT / "examples" / "container" / "Dockerfile").read_text()
+    text = (CONTAINER / "Dockerfile").read_text()
     assert 'ENTRYPOINT ["wakeful"]' in text and 'CMD ["run", "agents.py:tree"]' in text
+
+
+def test_the_container_keeps_its_node_in_a_volume_of_its_own_user_and_leaves_a_session_its_time_to_stop() -> None:
+    text, compose = (CONTAINER / "Dockerfile").read_text(), (CONTAINER / "compose.yaml").read_text()
+    (node,) = re.findall(r"^ENV WAKEFUL_NODE=(\S+)$", text, re.MULTILINE)
+    assert re.findall(r"^VOLUME (\S+)$", text, re.MULTILINE) == [node]
+    assert f"install -d -o agent -g agent -m 700 {node}" in text and "\nUSER agent\n" in text
+    assert f"- node:{node}\n" in compose
+    (grace,) = re.findall(r"stop_grace_period: (\d+)s", compose)
+    tree = Gateway(Child("papers", One, task="x"))
+    assert int(grace) >= longest_stop(tree.plan())

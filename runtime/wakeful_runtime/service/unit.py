@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wakeful.plan import ChildPlan, MonitorPlan, NodePlan
+from wakeful.plan import ChildPlan, NodePlan
 
 WATCHDOG = 30
 """Seconds; init that answers the keeper no more is replaced by it far sooner."""
 
 STOP_SPARE = 30.0
-"""Seconds more than the longest `shutdown` of the tree, for the monitors and the store."""
+"""Seconds more than what the tree may take, for the monitors and the store."""
 
 LONGEST_STOP = 3600.0
 
@@ -78,8 +79,7 @@ def unit_text(service: Service, plan: NodePlan) -> str:
 
 def longest_stop(plan: NodePlan) -> float:
     """Seconds until everything has stopped, at worst; a child that may take as long as it wants gets an hour."""
-    found = [*_stops(plan.root), *(_stop(agent) for agent in plan.agents)]
-    return min(LONGEST_STOP, max(found, default=0.0) + STOP_SPARE)
+    return min(LONGEST_STOP, _stops(plan.root.children, (*plan.root.agents, *plan.agents)) + STOP_SPARE)
 
 
 def escaped(word: str, *, quote: bool = True) -> str:
@@ -91,11 +91,12 @@ def escaped(word: str, *, quote: bool = True) -> str:
     return f'"{text}"'
 
 
-def _stops(plan: MonitorPlan) -> list[float]:
-    return [_stop(child) for child in (*plan.children, *plan.agents)]
+def _stops(children: Sequence[ChildPlan], agents: Sequence[ChildPlan]) -> float:
+    """Children stop one after the other, what was spawned together."""
+    return sum(map(_stop, children)) + max(map(_stop, agents), default=0.0)
 
 
 def _stop(child: ChildPlan) -> float:
     if child.monitor is not None:
-        return max(_stops(child.monitor), default=0.0)
+        return _stops(child.monitor.children, child.monitor.agents)
     return LONGEST_STOP if child.shutdown is None else child.shutdown

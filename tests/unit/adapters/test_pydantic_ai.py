@@ -99,15 +99,19 @@ async def test_a_killed_run_ends_the_same_and_asks_nothing_twice(where: tuple[st
 async def test_a_run_that_is_not_found_again_by_its_name_begins_anew_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    warned: list[Any] = []
-    monkeypatch.setattr(Renamed, "log", SimpleNamespace(warning=lambda *told, **more: warned.append((told, more))))
+    warned: list[tuple[str, list[str]]] = []
+
+    def warning(event: str, *, unfinished: list[str]) -> None:
+        warned.append((event, unfinished))
+
+    monkeypatch.setattr(Renamed, "log", SimpleNamespace(warning=warning))
     life = await testing.live(Looks, task="x", crash_at=("step", 2))
     await testing.live(Renamed, task="x")
     assert warned == []
     await testing.live(Renamed, resumed=life)
     assert asked == [0, *[0, 1, 2] * 2]
-    (((words,), more),) = warned
-    assert "begins at its first step" in words and len(more["unfinished"]) == 1
+    ((words, unfinished),) = warned
+    assert "begins at its first step" in words and len(unfinished) == 1
 
 
 async def test_each_model_call_is_a_lease_and_each_step_is_progress() -> None:

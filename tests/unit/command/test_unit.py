@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wakeful import Actor, Child, Gateway, Monitor
+from wakeful import Actor, Child, Gateway, Monitor, Session
 from wakeful.plan import NodePlan
 from wakeful_runtime.cli.wrapped import name_of
 from wakeful_runtime.service.unit import Service, escaped, longest_stop, unit_text
@@ -12,6 +12,12 @@ from wakeful_runtime.service.unit import Service, escaped, longest_stop, unit_te
 
 class Idle(Actor):
     """For a plan."""
+
+
+class Quiet(Session[None]):
+    """For a plan's agents."""
+
+    async def run(self, task: str) -> None: ...
 
 
 def plan(shutdown: float | None) -> NodePlan:
@@ -25,7 +31,7 @@ def test_the_unit_asks_only_the_keeper_to_stop_and_gives_the_tree_its_time() -> 
     text = unit_text(SERVICE, plan(90))
     assert "Type=notify\n" in text and "WatchdogSec=" in text and "Delegate=yes\n" in text
     assert "KillMode=mixed\n" in text and "OOMPolicy=continue\n" in text
-    assert "TimeoutStopSec=120\n" in text
+    assert "TimeoutStopSec=125\n" in text
     assert "User=agents\n" in text and "WantedBy=multi-user.target\n" in text
 
 
@@ -35,9 +41,16 @@ def test_words_of_the_unit_mean_what_they_are() -> None:
     assert escaped("plain/word.py:tree") == "plain/word.py:tree"
 
 
-@pytest.mark.parametrize(("shutdown", "seconds"), [(90.0, 120.0), (0.0, 35.0), (None, 3600.0)])
-def test_a_stop_takes_as_long_as_its_slowest_child(shutdown: float | None, seconds: float) -> None:
+@pytest.mark.parametrize(("shutdown", "seconds"), [(90.0, 125.0), (0.0, 35.0), (None, 3600.0)])
+def test_children_stop_one_after_the_other(shutdown: float | None, seconds: float) -> None:
     assert longest_stop(plan(shutdown)) == seconds
+
+
+def test_what_was_spawned_stops_together_and_monitors_one_after_the_other() -> None:
+    agents = [Child("quick", Quiet, shutdown=1), Child("slow", Quiet, shutdown=20)]
+    inner = Monitor("in", Child("a", Idle, shutdown=3), agents=agents)
+    tree = Gateway(inner, Child("b", Idle, shutdown=4), agents=[Child("c", Quiet, shutdown=40)])
+    assert longest_stop(tree.plan()) == 3 + 20 + 4 + 40 + 30
 
 
 @pytest.mark.parametrize(
