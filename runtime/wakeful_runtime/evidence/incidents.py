@@ -217,7 +217,7 @@ def _where(row: Row) -> str:
         return f"{line}{under}"
     if seen:
         ago = span(float(seen["age_s"]))
-        return f"{seen['line']} when it last answered, {ago} before: what is {_mute(row)} can't be asked{under}"
+        return f"{seen['line']}{under} when it last answered, {ago} before: what is {_mute(row)} can't be asked"
     if not any(evidence.get(key) for key in ("tasks", "threads", "dump")):
         return f"not known: it was not looked at{under}"
     return f"no line of yours was seen{under}"

@@ -26,6 +26,7 @@ from wakeful_runtime.mcp.advice import FORBIDDEN, MISTAKEN, REFUSED, advice
 from wakeful_runtime.mcp.clipping import clip
 from wakeful_runtime.mcp.limits import Limits, TooMuch
 from wakeful_runtime.mcp.tools import TOOLS, Tool
+from wakeful_runtime.prompt import PLAIN, Prompt
 
 INSTRUCTIONS = (
     "Wakeful keeps agent sessions alive: each runs in a process of its own, is watched, and resumes from its last "
@@ -37,13 +38,14 @@ Call = Callable[[str, dict[str, Any]], Awaitable[Any]]
 Context = ServerRequestContext[Any, Any]
 
 
-def build_server(call: Call, limits: Limits | None = None) -> Server[Any]:
+def build_server(call: Call, limits: Limits | None = None, prompt: Prompt = PLAIN) -> Server[Any]:
     """The server of one node.
 
     Args:
         limits: per caller; None: the usual ones.
+        prompt: how the commands begin that a model is to tell its person.
     """
-    toolbox = Toolbox(call, limits or Limits(time.monotonic))
+    toolbox = Toolbox(call, limits or Limits(time.monotonic), prompt)
     return Server(
         "wakeful",
         version=version("wakeful"),
@@ -57,8 +59,9 @@ def build_server(call: Call, limits: Limits | None = None) -> Server[Any]:
 class Toolbox:
     """Carries out what models ask for. Whatever goes wrong is an answer that says what to do."""
 
-    def __init__(self, call: Call, limits: Limits) -> None:
+    def __init__(self, call: Call, limits: Limits, prompt: Prompt) -> None:
         self._call = call
+        self._prompt = prompt
         self._limits = limits
         self._listed = ListToolsResult(tools=[_listed(tool) for tool in TOOLS.values()])
 
@@ -79,7 +82,7 @@ class Toolbox:
         except ValidationError as error:
             return _refusal(_first_mistake(tool.name, error), MISTAKEN)
         except WakefulError as error:
-            return _refusal(str(error), advice(error))
+            return _refusal(self._prompt.put(str(error)), self._prompt.put(advice(error)))
         return _told(tool, answer)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from wakeful_runtime.clients.calling import Calling
+    from wakeful_runtime.directory import NodeDirectory
 
 PAGE_S = 5.0
 REBIND_S = 5.0
@@ -60,7 +61,7 @@ async def serve(place: Place) -> None:
             call=calling.call,
             journal=lambda path: _pages(place, path),
             stopping=place.stopping,
-            beside=await _mcp(stack, calling),
+            beside=await _mcp(stack, calling, place.directory),
         )
         write_place(place.directory, url, port, place.start.epoch)
         place.log.info("listening", url=url)
@@ -68,13 +69,13 @@ async def serve(place: Place) -> None:
         await WebServer(app).run_until(place.stopping, listener)
 
 
-async def _mcp(stack: AsyncExitStack, calling: Calling) -> ASGIApp | None:
+async def _mcp(stack: AsyncExitStack, calling: Calling, directory: NodeDirectory) -> ASGIApp | None:
     """The MCP server, where it is installed."""
     if importlib.util.find_spec("mcp") is None:
         return None
     from wakeful_runtime.mcp.transports import over_http
 
-    return await stack.enter_async_context(over_http(calling.call))
+    return await stack.enter_async_context(over_http(calling.call, directory))
 
 
 def _pages(place: Place, path: str | None) -> Any:

@@ -91,4 +91,5 @@ async def test_without_a_node_the_model_is_told_whom_to_ask(node_directory: Node
         result = await client.call_tool("sessions_list", {})
         assert result.is_error
         assert isinstance(result.content[0], TextContent)
-        assert "tell the person to start the node with `wakeful run TARGET`" in result.content[0].text
+        command = f"wakeful --node {node_directory.root} run TARGET"
+        assert f"tell the person to start the node with `{command}`" in result.content[0].text

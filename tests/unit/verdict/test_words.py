@@ -100,3 +100,16 @@ def test_an_incident_as_markdown_holds_the_evidence_and_no_broken_fence() -> Non
 def test_an_incident_of_which_little_is_known_is_explained_all_the_same() -> None:
     assert len(why_lines({"path": "a", "verdict": "stopped"})) == 5
     assert markdown({"path": "a", "verdict": "stopped"})
+
+
+def test_what_is_gone_is_told_with_its_last_line_and_the_lease_it_was_under() -> None:
+    evidence = {
+        "process": {"state": "gone"},
+        "last_seen": {"line": "agent.py:68 in run", "age_s": 0.6},
+        "lease": {"what": "model call"},
+    }
+    where = why_lines({"path": "a", "verdict": "exited", "action": "restart", "evidence": evidence})[2]
+    assert where == (
+        "  where: agent.py:68 in run under the lease 'model call' when it last answered, 0.6 s before: "
+        "what is gone can't be asked"
+    )
