@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.system.node.nursery import LASTING
 
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.init.birth import set_subreaper
@@ -28,7 +29,7 @@ def _living(known: set[int]) -> list[int]:
     left: list[int] = []
     for pid in descendants(os.getpid()):
         stat = read_stat(pid)
-        if pid not in known and stat is not None and stat.state not in "ZX":
+        if pid not in known and pid not in LASTING and stat is not None and stat.state not in "ZX":
             left.append(pid)
     return left
 

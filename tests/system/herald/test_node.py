@@ -9,7 +9,8 @@ import sys
 from typing import Any
 
 from tests.system.herald.hook import Hook
-from tests.system.node.conftest import ROOT, Harness
+from tests.system.node.conftest import Harness
+from tests.system.node.nursery import ROOT
 from tests.system.node.people import Walk
 
 from wakeful import Alert, Child, Gateway, Heartbeat, Monitor

@@ -10,10 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
+from tests.system.node.nursery import ROOT, ForkedKeeper, nursery
 
 from wakeful import Gateway
 from wakeful.errors import NodeError
@@ -22,10 +22,8 @@ from wakeful_runtime.clients.client import Client, runs_in
 from wakeful_runtime.directory import NodeDirectory
 from wakeful_runtime.gateway.nodeplan import pack_plan
 
-ROOT = Path(__file__).parents[3]
-"""Children import `tests.system.node.people` as a user's module, from here."""
-
 WITHIN = 20.0
+Keeper = ForkedKeeper | subprocess.Popen[bytes]
 Row = dict[str, Any]
 
 
@@ -34,7 +32,7 @@ class Harness:
 
     def __init__(self, directory: NodeDirectory) -> None:
         self.directory = directory
-        self._keepers: list[subprocess.Popen[bytes]] = []
+        self._keepers: list[Keeper] = []
         self._client: Client | None = None
 
     @property
@@ -52,23 +50,28 @@ class Harness:
         assert ready == b"ready\n", self.log("keeper")
         return self
 
-    def launch(self, tree: Gateway, web: WebPlan | None = None) -> subprocess.Popen[bytes]:
+    def launch(self, tree: Gateway, web: WebPlan | None = None) -> Keeper:
         """The same without waiting."""
         path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         with self.directory.log("keeper").open("ab") as said:
-            keeper = subprocess.Popen(
-                [sys.executable, "-P", "-m", "wakeful_runtime.keeping_node", str(self.directory.root)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=said,
-                env={**os.environ, "PYTHONPATH": path},
-                start_new_session=True,
-            )
+            keeper = self._keeper({**os.environ, "PYTHONPATH": path}, said)
         assert keeper.stdin is not None
         keeper.stdin.write(pack_plan(tree.plan().model_copy(update={"web": web})))
         keeper.stdin.close()
         self._keepers.append(keeper)
         return keeper
+
+    def _keeper(self, environment: dict[str, str], said: IO[bytes]) -> Keeper:
+        if "LD_PRELOAD" not in environment:
+            return nursery().keeper(self.directory.root, environment, said)
+        return subprocess.Popen(  # another clock: the loader's business
+            [sys.executable, "-P", "-m", "wakeful_runtime.keeping_node", str(self.directory.root)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            env=environment,
+            start_new_session=True,
+        )
 
     def log(self, path: str) -> str:
         """What a process of the node has written."""
@@ -129,7 +132,7 @@ class Harness:
         os.kill(pid, number)
         return pid
 
-    def keeper(self) -> subprocess.Popen[bytes]:
+    def keeper(self) -> Keeper:
         return self._keepers[-1]
 
     def stop(self, within: float = 30.0) -> int:

@@ -40,9 +40,11 @@ def test_a_new_monitor_finishes_a_verdict_that_was_frozen_before_the_kill(node: 
     node.signal("m")
     ended = node.harness.until_event("m/w0", "exited")
     assert ended["kind"] == "wedged"
-    assert node.harness.until_event("m/w0", "restarted")["incarnation"] == 2
     node.survives("m", "m/w0")
-    assert len(node.harness.events("m/w0", "exited")) == 1
+    exits = node.harness.events("m/w0", "exited")
+    assert [row["incarnation"] for row in exits].count(1) == 1
+    # The next life may have been forked when the monitor died: never told GO, it is ended and begun anew.
+    assert {row["kind"] for row in exits[1:]} <= {"node_lost"}
 
 
 def test_a_new_monitor_finds_what_hung_before_the_first_probe(harness: Harness) -> None:
