@@ -44,4 +44,6 @@ def _clip(value: Any, characters: int, items: int, depth: int) -> Any:
 
 def _end(key: str, value: Any, items: int) -> Any:
     """Of the list whose newest items come last, those; the others have them first."""
-    return value[-items:] if key == OLDEST_FIRST and isinstance(value, list) else value
+    if key == OLDEST_FIRST and isinstance(value, list):
+        return cast("list[Any]", value)[-items:]
+    return value
