@@ -45,5 +45,5 @@ def _clip(value: Any, characters: int, items: int, depth: int) -> Any:
 def _end(key: str, value: Any, items: int) -> Any:
     """Of the list whose newest items come last, those; the others have them first."""
     if key == OLDEST_FIRST and isinstance(value, list):
-        return cast("list[Any]", value)[-items:]
+        return cast("Any", value)[-items:]
     return value
