@@ -14,6 +14,7 @@ from wakeful.errors import CodecError, Fenced, Refused
 from wakeful.life import Log
 from wakeful.message import Message
 from wakeful_runtime.bodies import shape_of
+from wakeful_runtime.host.facts import LifeClocks
 from wakeful_runtime.store.client import StoreClient
 from wakeful_runtime.transport.mailbox import Handler, Mailbox
 from wakeful_runtime.wire import VERSION, array_header, pack, unpack_frame
@@ -46,6 +47,7 @@ class Durables:
         mailbox: Mailbox,
         store: StoreClient,
         log: Log,
+        clocks: LifeClocks,
         *,
         fenced: Callable[[str], Any],
         move: Callable[[str], Awaitable[None]],
@@ -54,6 +56,7 @@ class Durables:
         self._mailbox = mailbox
         self._store = store
         self._log = log
+        self._clocks = clocks
         self._fenced = fenced
         self._table: Mapping[str, Handler] = {}
         self._come = asyncio.Event()
@@ -80,12 +83,13 @@ class Durables:
             self._task.cancel()
 
     async def send(self, to: str, message: Message) -> None:
-        """Done when it is committed.
+        """Done when it is committed; waits while the store is away, and the progress clock stands still.
 
         Raises:
             CodecError: it can't travel. MailboxFull: as many wait for `to` as may.
         """
-        await self._store.request("post", id=uuid.uuid4().hex, to=to, sender=self._mailbox.path, **stored(message))
+        with self._clocks.waiting("store"):
+            await self._store.request("post", id=uuid.uuid4().hex, to=to, sender=self._mailbox.path, **stored(message))
 
     async def _receive(self) -> None:
         path, incarnation = self._mailbox.path, self._mailbox.incarnation

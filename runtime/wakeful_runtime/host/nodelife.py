@@ -220,7 +220,8 @@ class NodeLife:
         """
         asked = {"run_id": self.run_id, "number": number, "code": code, "args": args, **traits(code)}
         try:
-            return str(await self._ties.pulse.request("spawn", asked))
+            with self.waiting("child"):  # its supervisor may be away, and waits for the store
+                return str(await self._ties.pulse.request("spawn", asked))
         except RequestRefused as error:
             raise SpawnRefused(str(error), status="forbidden") from None
 

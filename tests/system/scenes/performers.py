@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from wakeful import BlockingSession, Session
+from wakeful import BlockingSession, Message, Session
 
 
 class Steps(BaseModel):
@@ -38,6 +38,22 @@ class Walk(Session[Steps]):
             state = Steps(done=state.done + 1)
             await self.checkpoint("step", state)
             self.progress(done=state.done)
+
+
+class Parcel(Message):
+    number: int
+
+
+class Sends(Session[Steps]):
+    """As `Walk`, with a durable message in place of the checkpoint."""
+
+    async def run(self, task: str, to: str, pause: float = 0.05) -> None:
+        number = 0
+        while True:
+            await asyncio.sleep(pause)
+            number += 1
+            await self.actor(to).tell(Parcel(number=number), durable=True)
+            self.progress(done=number)
 
 
 class Strides(BlockingSession[Steps]):

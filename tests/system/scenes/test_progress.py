@@ -55,11 +55,12 @@ def test_p2_who_waits_for_mail_or_a_child_or_a_resource_is_left_alone(
 
 
 def test_p2_who_waits_for_a_store_that_is_away_is_left_alone(harness: Harness) -> None:
-    names = ["w0", "w1"]
-    children = [Child(name, performers.Walk, task="walk", heartbeat=HASTY) for name in names]
-    harness.start(Gateway(Monitor("m", *children)))
-    for name in names:
+    walks = [Child(name, performers.Walk, task="walk", heartbeat=HASTY) for name in ("w0", "w1")]
+    sends = Child("w2", performers.Sends, task="send", args={"to": "m/nobody"}, heartbeat=HASTY)
+    harness.start(Gateway(Monitor("m", *walks, sends)))
+    for name in ("w0", "w1"):
         harness.until_event(f"m/{name}", "checkpoint", count=2)
+    harness.until(lambda: harness.row("m/w2")["progress"])
     before = lives(harness)
     for _ in range(2):
         enough = steps(harness)["m/w0"] + 3
