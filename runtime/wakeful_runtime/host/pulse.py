@@ -41,6 +41,7 @@ from wakeful_runtime.host.echo import LoopEcho
 from wakeful_runtime.host.orders import Body, Orders
 from wakeful_runtime.host.solitude import TICK, Solitude
 from wakeful_runtime.init.birth import Birth
+from wakeful_runtime.init.lives import owner_of
 from wakeful_runtime.transport.thread import ControlThreadSocket
 
 ORPHAN_TTL = 600.0
@@ -101,6 +102,7 @@ class Pulse:
         self._facts = facts
         self._make_link = link or _control_lane
         self._link: Link | None = None
+        self._endpoint = birth.directory.control(birth.owner)
         self._solitude = Solitude(orphan_ttl)
         self._echo = LoopEcho(post)
         self._outbox: deque[tuple[str, Body, threading.Event | None]] = deque()
@@ -212,8 +214,19 @@ class Pulse:
                 self._hello()
                 for asked, _ in list(self._asked.values()):
                     self._say("request", asked)  # a new supervisor doesn't know what the old one was asked
-        elif self._solitude.lasts(slept):
+            return
+        if slept > 0.9 * TICK:  # not in the moment in which it changes hands
+            self._follow(link)
+        if self._solitude.lasts(slept):
             self._post(lambda: self.orders.orphaned())
+
+    def _follow(self, link: Link) -> None:
+        """Whoever told this life to move may have died before another one had it: its file says who has."""
+        owner = owner_of(self._birth.directory, self._birth.path, self._birth.incarnation)
+        endpoint = self._birth.directory.control(owner) if owner is not None else self._endpoint
+        if endpoint != self._endpoint:
+            self._endpoint = endpoint
+            link.move(endpoint)
 
     def _take(self, kind: str, body: Body) -> None:
         taker = self._takers.get(kind)
@@ -280,7 +293,8 @@ class Pulse:
 
     def _take_moved(self, body: Body) -> None:
         if self._link is not None:
-            self._link.move(str(body["endpoint"]))
+            self._endpoint = str(body["endpoint"])
+            self._link.move(self._endpoint)
             self._hello()
 
     def _take_reply(self, body: Body) -> None:

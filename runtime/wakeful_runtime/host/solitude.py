@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-TICK = 5.0
+TICK = 1.0
 """How long a lonely control thread sleeps at a time, seconds."""
 
 

@@ -125,9 +125,7 @@ class Stage:
         mailbox.watch = self._watch
         ahead = self.plan.command is not None
         self.inbox = Inbox(birth, self._go.run_id, self.store, self.log, fenced=self.fenced, ahead=ahead)
-        self.durables = Durables(
-            mailbox, self.store, self.log, self.clocks, fenced=self.fenced, move=self.inbox.move
-        )
+        self.durables = Durables(mailbox, self.store, self.log, self.clocks, fenced=self.fenced, move=self.inbox.move)
         self.store.on_arrival(self._arrived)
         mailbox.durable = self.durables.send
         mailbox.on_dead_letter = self._dead_letter

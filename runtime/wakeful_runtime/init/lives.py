@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from wakeful_runtime.directory import NodeDirectory
@@ -200,6 +201,14 @@ class LifeFiles:
 
     def _file(self, path: str, incarnation: int) -> str:
         return f"{self._directory.life(path)}.{incarnation}.json"
+
+
+def owner_of(directory: NodeDirectory, path: str, incarnation: int) -> str | None:
+    """Who supervises a life by its file; None if that can't be read. For the life itself, when nobody answers it."""
+    try:
+        return _parse(Path(f"{directory.life(path)}.{incarnation}.json").read_bytes()).life.owner
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _parse(raw: bytes) -> LifeFile:

@@ -13,7 +13,6 @@ from wakeful_runtime.evidence.evidence import Found, collect, describe
 from wakeful_runtime.evidence.incidents import Incident
 from wakeful_runtime.init.initclient import InitRefused
 from wakeful_runtime.supervision.child import Child, Present
-from wakeful_runtime.supervision.lines import Lines
 
 if TYPE_CHECKING:
     from wakeful_runtime.supervision.supervisor import Supervisor
@@ -36,11 +35,15 @@ async def end_life(supervisor: Supervisor, child: Child, present: Present) -> No
         present.ending = False  # a later KillLife may try again
 
 
-async def end_orphans(lines: Lines, child: Child) -> None:
-    """A monitor is gone for good: what it supervised has nobody any more."""
+async def end_orphans(supervisor: Supervisor, child: Child) -> None:
+    """A monitor is gone for good: what it supervised has nobody any more, but for a session that it only watched."""
+    lines = supervisor.lines
     table = await lines.init.table()
     below = [row for row in table["table"] if f"{row['owner']}/".startswith(f"{child.path}/")]
     for row in below:
+        if child.plan.monitor is not None and row["path"] == child.plan.monitor.watch:
+            await supervisor.lending.recover(child)
+            continue
         if row.get("state") == "running":
             await lines.init.end(row["path"], int(row["incarnation"]))
         await lines.init.give(row["path"], lines.path)

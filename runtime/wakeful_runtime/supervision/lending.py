@@ -61,6 +61,8 @@ class Lending:
         await self._until_up(added)
         self._check(child)
         await self.hand(child, watched, added.path)
+        if supervisor.children.get(added.name) is not added:  # it was stopped in the middle of this
+            await self.recover(added)
         return added
 
     def _check(self, child: Child) -> None:
@@ -138,6 +140,26 @@ class Lending:
             supervisor.watch.begin(child, adopted=True)
             supervisor.lane.call(child, child.present)
         supervisor.runclock.begin(child)
+
+    async def recover(self, monitor: Child) -> None:
+        """A monitor has ended for good before it had taken the session, or given it back: that runs on, as ours."""
+        supervisor, plan = self._supervisor, monitor.plan.monitor
+        assert plan is not None and plan.lent is not None
+        request, path = supervisor.lines.store.request, plan.watch
+        told = await request("placements")
+        row: Body | None = next((row for row in told["rows"] if row["path"] == path), None)
+        if row is None:
+            return
+        if row["owner"] == monitor.path:
+            kept = {"path": path, "owner": supervisor.lines.path, "state": row["state"], "data": row["data"]}
+            await request("placement_put", plan=plan.lent.model_dump(mode="python"), **kept)
+            await request("placement_sync", path=path)
+        try:
+            await supervisor.lines.init.give(str(path), supervisor.lines.path)
+        except InitRefused as refused:
+            if refused.code != "gone":
+                raise
+            await self.reclaim()
 
     async def reclaim(self) -> None:
         """A monitor that had taken a session over is gone: what it gave back without a life is ours."""

@@ -33,6 +33,11 @@ SETTLE_S = 2.0
 HANDED_S = 30.0
 """A monitor that is to take a session over and gets none ends after so long."""
 
+COME_S = 5.0
+"""How long a session that was just handed over may take to say hello, before it is given back all the same."""
+
+COME_LOOK_S = 0.01
+
 LOOK_S = 30.0
 """The longest time between looks at the wall clock."""
 
@@ -142,10 +147,23 @@ class MonitorProcess:
 
     async def _give_back(self, reason: ExitReason) -> None:
         assert self._supervisor is not None and self._plan.lent is not None
+        await self._until_it_has_come()
         for child in list(self._supervisor.children.values()):
             plan = self._plan.lent if child.path == self._plan.watch else child.plan
             await self._supervisor.lending.hand(child, plan, self._birth.owner)
         self._on_finished(reason)
+
+    async def _until_it_has_come(self) -> None:
+        """A session that was handed over a moment ago is on its way; only one that hears us can be told where to go."""
+        assert self._supervisor is not None
+        lines, path = self._supervisor.lines, self._birth.path
+        told = await lines.store.request("placements", owner=path)
+        until = lines.clock() + COME_S
+        while told["rows"] and lines.clock() < until:
+            child = self._supervisor.child(str(self._plan.watch))
+            if child is not None and (child.present is None or child.present.exited or child.present.connected):
+                return
+            await asyncio.sleep(COME_LOOK_S)
 
     def _pushed(self, push: Push) -> None:
         if isinstance(push, Disowned):

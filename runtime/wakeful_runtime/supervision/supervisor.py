@@ -18,7 +18,7 @@ from wakeful.rules import commands as c
 from wakeful.rules import events as e
 from wakeful.rules.childstate import ChildState
 from wakeful.rules.supervision import Supervision
-from wakeful_runtime.init.initclient import Held, LifeContinued, LifeEmpty, LifeStopped
+from wakeful_runtime.init.initclient import Held, InitRefused, LifeContinued, LifeEmpty, LifeStopped
 from wakeful_runtime.init.lives import ExitReport
 from wakeful_runtime.supervision.arrivals import Arrivals
 from wakeful_runtime.supervision.child import Child, Present
@@ -161,7 +161,11 @@ class Supervisor:
             await self.departures.acknowledge(held.exit)
         else:
             self.lines.journal("killed", life.path, life.incarnation, {"what": "it is no part of the tree any more"})
-            await self.lines.init.end(life.path, life.incarnation)
+            try:
+                await self.lines.init.end(life.path, life.incarnation)
+            except InitRefused as refused:
+                if refused.code != "gone":
+                    raise
 
     def pushed(self, push: ExitReport | LifeEmpty | LifeStopped | LifeContinued) -> bool:
         """News from init about a life. False: no child of ours has this path."""
@@ -206,7 +210,7 @@ class Supervisor:
                 child = self.children[command.child]
                 self.departures.write(child, command.reason)
             case c.EndOrphans():
-                self.spawn(end_orphans(self.lines, self.children[command.child]))
+                self.spawn(end_orphans(self, self.children[command.child]))
             case c.EndRun():
                 child = self.children[command.child]
                 self.departures.end_run(child, command)
