@@ -151,8 +151,8 @@ class Lending:
         if row is None:
             return
         if row["owner"] == monitor.path:
-            kept = {"path": path, "owner": supervisor.lines.path, "state": row["state"], "data": row["data"]}
-            await request("placement_put", plan=plan.lent.model_dump(mode="python"), **kept)
+            ours, back = supervisor.lines.path, plan.lent.model_dump(mode="python")
+            await request("placement_put", path=path, owner=ours, plan=back, state=row["state"], data=row["data"])
             await request("placement_sync", path=path)
         try:
             await supervisor.lines.init.give(str(path), supervisor.lines.path)
