@@ -173,10 +173,14 @@ class Monkey:
     def _inside(self, pid: int) -> bool:
         """Whether what the life leaves falls to the node: not once its init and its keeper have both died.
 
-        What was then started by two forks with an empty environment can't be told from a stranger's: semantics.md.
+        What was then started by two forks with an empty environment can't be told from a stranger's: semantics.md. An
+        init under a later keeper than its own leaves its lives to nobody, should it die in this moment.
         """
-        stat = read_stat(pid)
-        return stat is not None and stat.parent in (self._arena.role("init"), self._arena.role("keeper"))
+        keeper, init = self._arena.role("keeper"), self._arena.role("init")
+        life, above = read_stat(pid), read_stat(init) if init else None
+        if life is None or not keeper:
+            return False
+        return life.parent == keeper or (life.parent == init and above is not None and above.parent == keeper)
 
     def _note(
         self, role: Role, how: str, path: str, pid: int, incarnation: int, *, at: float = 0.0, sure: bool = True
