@@ -82,10 +82,10 @@ def be_born(
     status = FAILED
     try:
         leave_parent(keep=(gate,))
-        set_title("wakeful: standby")
         reset_handlers()
         renew_streams()
         if warm is not None:
+            set_title("wakeful: standby")
             warm()
         order = wait()
         if order is None:
