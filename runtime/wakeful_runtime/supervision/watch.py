@@ -218,7 +218,8 @@ class Watch:
             return
         if facts.answer is not None and facts.answer.pulse.waiting_for == "store":
             facts = present.facts = self._store.told(facts, now)
-        stopping = self._supervisor.rule.is_stopping(child.name)
+        # Only a deadline of its own excuses a stop from being judged: a monitor has as long as its children take.
+        stopping = child.plan.shutdown is not None and self._supervisor.rule.is_stopping(child.name)
         away = child.stored and self._store.away()
         if facts.doubt.at != self._doubt.at or (facts.store_away, facts.stopping) != (away, stopping):
             facts = present.facts = replace(facts, doubt=self._doubt, store_away=away, stopping=stopping)

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 from tests.system.node.conftest import Harness
+from tests.system.node.people import Walk
 from tests.system.node.witness import WORKERS, Witness
+
+from wakeful import Child, Gateway, Monitor
 
 DEAD_OR_STOPPED = pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
 
@@ -107,3 +110,11 @@ def test_a_node_that_dies_as_a_whole_resumes_from_its_last_checkpoints_at_the_ne
         assert acknowledged[path] > 0
     node.remember()
     node.survives()
+
+
+def test_a_monitor_that_hangs_does_not_keep_the_node_from_stopping(harness: Harness) -> None:
+    harness.start(Gateway(Monitor("m", Child("w", Walk, task="walk"))))
+    harness.until_event("m/w", "checkpoint")
+    harness.kill("m", signal.SIGSTOP)
+    harness.call("down")
+    assert harness.keeper().wait(60) == 0

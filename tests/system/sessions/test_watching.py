@@ -86,6 +86,18 @@ def test_whoever_of_the_supervisors_dies_the_session_lives_on(
     assert answered(harness, by="watcher") == "hello heard by 1"
 
 
+def test_a_watcher_that_ends_without_giving_back_ends_nobody_with_it(harness: Harness, night: dict[str, Any]) -> None:
+    before = life(harness)
+    take_over(harness)
+    harness.until(lambda: harness.row(NIGHT)["beat_age_s"] is not None)
+    harness.kill(WATCHER, signal.SIGSTOP)
+    harness.call("stop", path=WATCHER)
+    harness.until(lambda: WATCHER not in harness.rows() and (harness.rows()[NIGHT]["beat_age_s"] or 99) < 2, within=60)
+    assert life(harness) == before
+    assert answered(harness) == "hello heard by 1"
+    assert life(harness) == before
+
+
 def test_a_stopped_watcher_gives_the_session_back(harness: Harness, night: dict[str, Any]) -> None:
     before = life(harness)
     told = take_over(harness)
